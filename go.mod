@@ -1,0 +1,3 @@
+module ekyc
+
+go 1.26
