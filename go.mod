@@ -1,3 +1,15 @@
 module ekyc
 
-go 1.26
+go 1.26.0
+
+require (
+	github.com/yalue/onnxruntime_go v1.27.0
+	golang.org/x/image v0.47.0
+	google.golang.org/protobuf v1.36.12
+)
+
+require (
+	github.com/alecthomas/kong v1.17.0 // indirect
+	github.com/google/go-cmp v0.7.0 // indirect
+	pgregory.net/rapid v1.3.0 // indirect
+)

@@ -1,0 +1,112 @@
+package vision
+
+/*
+#cgo pkg-config: libturbojpeg
+#include <stdlib.h>
+#include <string.h>
+#include <turbojpeg.h>
+
+// The calls are wrapped so that the error text, which lives in the handle, is copied out before the handle goes.
+
+static int ekyc_jpeg_header(const unsigned char *data, unsigned long size, int *width, int *height, int *colorspace, char *message) {
+	tjhandle h = tjInitDecompress();
+	if (!h) return -1;
+	int subsampling = 0;
+	int rc = tjDecompressHeader3(h, data, size, width, height, &subsampling, colorspace);
+	if (rc) strncpy(message, tjGetErrorStr2(h), 199);
+	tjDestroy(h);
+	return rc;
+}
+
+// Returns 0, 1 for a warning (the picture was filled as far as the data went) or -1.
+static int ekyc_jpeg_decode(const unsigned char *data, unsigned long size, unsigned char *pixels, int width, int height, int format, char *message) {
+	tjhandle h = tjInitDecompress();
+	if (!h) return -1;
+	int rc = tjDecompress2(h, data, size, pixels, width, 0, height, format, TJFLAG_LIMITSCANS | TJFLAG_FASTUPSAMPLE);
+	if (rc) {
+		strncpy(message, tjGetErrorStr2(h), 199);
+		rc = tjGetErrorCode(h) == TJERR_WARNING ? 1 : -1;
+	}
+	tjDestroy(h);
+	return rc;
+}
+
+static int ekyc_jpeg_encode(const unsigned char *pixels, int width, int height, int format, int subsampling, int quality, unsigned char **out, unsigned long *size) {
+	tjhandle h = tjInitCompress();
+	if (!h) return -1;
+	int rc = tjCompress2(h, pixels, width, 0, height, format, out, size, subsampling, quality, 0);
+	tjDestroy(h);
+	return rc;
+}
+*/
+import "C"
+
+import (
+	"errors"
+	"strings"
+	"unsafe"
+)
+
+// messageSize is the room for a message of libjpeg-turbo (JMSG_LENGTH_MAX is 200).
+const messageSize = 200
+
+// jpegHeader reads size and colour space of a JPEG without decoding it.
+func jpegHeader(data []byte) (width, height int, fourChannels bool, err error) {
+	var w, h, space C.int
+	message := make([]C.char, messageSize)
+	if C.ekyc_jpeg_header((*C.uchar)(&data[0]), C.ulong(len(data)), &w, &h, &space, &message[0]) != 0 {
+		return 0, 0, false, errors.New(C.GoString(&message[0]))
+	}
+	if w <= 0 || h <= 0 { // libjpeg-turbo takes tables without an image for success
+		return 0, 0, false, errors.New("the file holds no image")
+	}
+	return int(w), int(h), space == C.TJCS_CMYK || space == C.TJCS_YCCK, nil
+}
+
+// decodeJPEG decodes a JPEG of the size that jpegHeader gave. Stray bytes between markers are tolerated, as cameras write them;
+// data that end early or do not decode are not: half a picture is no evidence.
+func decodeJPEG(data []byte, width, height int, fourChannels bool) (*RGB, error) {
+	m := NewRGB(width, height)
+	pixels, format := m.Pix, C.int(C.TJPF_RGB)
+	if fourChannels {
+		pixels, format = make([]byte, 4*width*height), C.TJPF_CMYK
+	}
+	message := make([]C.char, messageSize)
+	rc := C.ekyc_jpeg_decode((*C.uchar)(&data[0]), C.ulong(len(data)), (*C.uchar)(&pixels[0]), C.int(width), C.int(height), format, &message[0])
+	text := C.GoString(&message[0])
+	if rc < 0 || rc == 1 && !strings.Contains(text, "extraneous bytes") {
+		return nil, errors.New(text)
+	}
+	if fourChannels {
+		fromInvertedCMYK(m, pixels)
+	}
+	return m, nil
+}
+
+// fromInvertedCMYK converts the inverted CMYK that Adobe programs write, and every CMYK JPEG in practice is.
+func fromInvertedCMYK(m *RGB, cmyk []byte) {
+	for i := range m.Width * m.Height {
+		k := uint32(cmyk[4*i+3])
+		for c := range 3 {
+			m.Pix[3*i+c] = byte((uint32(cmyk[4*i+c])*k + 127) / 255)
+		}
+	}
+}
+
+// EncodeJPEG writes the raster as a baseline JPEG (quality 1 to 100; 4:4:4 from 90 on, else 4:2:0) without any metadata.
+func EncodeJPEG(m *RGB, quality int) ([]byte, error) {
+	var out *C.uchar
+	var size C.ulong
+	subsampling := C.int(C.TJSAMP_420)
+	if quality >= 90 {
+		subsampling = C.TJSAMP_444
+	}
+	rc := C.ekyc_jpeg_encode((*C.uchar)(&m.Pix[0]), C.int(m.Width), C.int(m.Height), C.TJPF_RGB, subsampling, C.int(quality), &out, &size)
+	if out != nil {
+		defer C.tjFree(out)
+	}
+	if rc != 0 {
+		return nil, errors.New("the JPEG could not be written")
+	}
+	return C.GoBytes(unsafe.Pointer(out), C.int(size)), nil
+}
