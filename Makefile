@@ -1,0 +1,56 @@
+# `make demo` and `make test` are all a newcomer needs: both install what is missing.
+SHELL := /bin/bash
+GO ?= go
+BENCH_DATA ?= .cache/bench-data
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+SOURCES := $(shell find . -name '*.go' -not -path './.cache/*') go.mod go.sum $(wildcard internal/*/*.json internal/*/*/*.onnx internal/*/*/*.cc internal/*/*/*.cpp internal/*/*/*.h)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help setup build test lint generate demo run bench fuzz soak clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: bin/ekyc ## install system libraries and models that are missing
+	@bin/ekyc models pull
+
+.cache/packages: scripts/install-packages.sh
+	@scripts/install-packages.sh
+	@mkdir -p .cache && touch $@
+
+bin/ekyc: .cache/packages $(SOURCES)
+	@mkdir -p bin
+	$(GO) build -trimpath -o bin/ekyc ./cmd/ekyc
+
+build: bin/ekyc ## compile bin/ekyc
+
+test: setup ## all tests, with the real models and libraries
+	$(GO) vet ./...
+	$(GO) test -timeout 14m ./...
+
+lint: .cache/packages ## formatting, vet and static analysis
+	@files=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not formatted: $$files"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+generate: ## regenerate everything that is derived from sources
+	$(GO) generate ./...
+	gofmt -l -w $$(git ls-files '*.go')
+
+demo: setup ## make two sample photographs, verify the person on them, print the decision
+	@scripts/demo.sh
+
+bench: setup ## accuracy and speed on generated data, or on BENCH_DATA=folder
+	@scripts/bench.sh $(BENCH_DATA)
+
+fuzz: setup ## every fuzz target for a minute
+	@scripts/fuzz.sh 60s
+
+soak: setup ## memory and answers over thousands of verifications
+	$(GO) test -count=1 -tags soak -run Soak -timeout 2h -v ./internal/engine
+
+run: demo ## the program has no service to start yet: the same as demo
+
+clean: ## remove what was built, not the models
+	rm -rf bin .cache

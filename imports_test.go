@@ -1,0 +1,109 @@
+package ekyc_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rooms says which of our packages each package may import; everything in it may import the root package. A room that is
+// not listed may not exist: adding one is a decision to be made here, with its reason.
+var rooms = map[string][]string{
+	"": {}, // the domain's words: the standard library only
+
+	"internal/vision":         {}, // pure: bytes in, results out
+	"internal/models":         {"internal/models/convert"},
+	"internal/models/convert": {},
+
+	"internal/face":          {"internal/vision"},
+	"internal/face/liveness": {"internal/face", "internal/vision"},
+
+	"internal/document/mrz":     {},
+	"internal/document/barcode": {"internal/vision"},
+	"internal/document/ocr":     {"internal/vision"},
+	"internal/document":         {"internal/document/barcode", "internal/document/mrz", "internal/document/ocr", "internal/vision"},
+	"internal/document/check":   {"internal/document/mrz"}, // rules know no pictures
+
+	"internal/decision": {}, // pure arithmetic
+
+	"internal/engine": {
+		"internal/decision", "internal/document", "internal/document/barcode", "internal/document/check", "internal/document/mrz",
+		"internal/document/ocr", "internal/face", "internal/face/liveness", "internal/models", "internal/vision",
+	},
+	"internal/report":   {"internal/engine", "internal/decision", "internal/document", "internal/document/check", "internal/document/mrz", "internal/face", "internal/face/liveness", "internal/vision"},
+	"internal/specimen": {"internal/document/barcode", "internal/document/mrz", "internal/vision"},
+	"internal/bench": {
+		"internal/document", "internal/document/barcode", "internal/document/check", "internal/document/mrz", "internal/engine", "internal/face",
+		"internal/face/liveness", "internal/models", "internal/specimen", "internal/vision",
+	},
+}
+
+// wiring may import everything.
+var wiring = []string{"cmd/ekyc"}
+
+// pure packages must not reach for a file system, a process, a network or a database.
+var pure = []string{
+	"", "internal/vision", "internal/face", "internal/face/liveness", "internal/document", "internal/document/mrz",
+	"internal/document/barcode", "internal/document/ocr", "internal/document/check", "internal/decision",
+}
+
+var impure = []string{"net", "net/http", "os/exec", "database/sql"}
+
+type goPackage struct {
+	ImportPath string
+	Standard   bool
+	Imports    []string
+}
+
+func TestRoomsImportWhatTheyMay(t *testing.T) {
+	t.Parallel()
+	for _, p := range listPackages(t) {
+		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, "ekyc"), "/")
+		if slices.Contains(wiring, name) {
+			continue
+		}
+		allowed, known := rooms[name]
+		if !known {
+			t.Errorf("%s is not in the table of rooms", p.ImportPath)
+			continue
+		}
+		for _, i := range p.Imports {
+			ours, isOurs := strings.CutPrefix(i, "ekyc/")
+			if isOurs && !slices.Contains(allowed, ours) {
+				t.Errorf("%s imports %s, which its room may not", p.ImportPath, i)
+			}
+			if name == "" && strings.Contains(strings.Split(i, "/")[0], ".") {
+				t.Errorf("the root package imports %s; it may import the standard library only", i)
+			}
+			if slices.Contains(pure, name) && slices.Contains(impure, i) {
+				t.Errorf("%s imports %s, but it is to be pure", p.ImportPath, i)
+			}
+		}
+	}
+}
+
+func listPackages(t *testing.T) []goPackage {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Standard,Imports", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []goPackage
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+	if len(packages) < 5 {
+		t.Fatalf("only %d packages were found", len(packages))
+	}
+	return packages
+}
