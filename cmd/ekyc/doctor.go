@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+
+	"ekyc"
+	"ekyc/internal/engine"
+	"ekyc/internal/models"
+)
+
+// DoctorCmd is `ekyc doctor`.
+type DoctorCmd struct {
+	modelFlags
+	JSON bool `help:"Print JSON."`
+}
+
+// Run examines every model and fails when one is not well.
+func (d *DoctorCmd) Run(ctx context.Context, c *console) error {
+	library, err := models.Open(d.ModelsDir, d.Profile)
+	if err != nil {
+		return err
+	}
+	diagnoses, err := engine.Examine(ctx, library)
+	if err != nil {
+		return err
+	}
+	if d.JSON {
+		if err := writeJSON(c.out, diagnoses); err != nil {
+			return err
+		}
+	} else if err := printDiagnoses(c, diagnoses); err != nil {
+		return err
+	}
+	sick := 0
+	for _, diagnosis := range diagnoses {
+		if !diagnosis.Healthy {
+			sick++
+		}
+	}
+	if sick > 0 {
+		return ekyc.Errorf(ekyc.ErrModelAltered, "%d of %d models are not well; run `ekyc models pull`", sick, len(diagnoses))
+	}
+	return nil
+}
+
+func printDiagnoses(c *console, diagnoses []engine.Diagnosis) error {
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "MODEL\tSTATE\tMS\tGAVE (MEAN, RMS OF EACH OUTPUT)")
+	for _, d := range diagnoses {
+		state := "ok"
+		if !d.Healthy {
+			state = d.Problem
+		}
+		gave := ""
+		for _, o := range d.Got {
+			gave += fmt.Sprintf("%.4g, %.4g  ", o.Mean, o.RMS)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%.1f\t%s\n", d.Model, state, d.LatencyMS, gave)
+	}
+	return w.Flush()
+}

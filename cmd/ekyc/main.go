@@ -1,0 +1,171 @@
+// Command ekyc verifies a person from a live photograph and an identity document.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"ekyc"
+	"ekyc/internal/models"
+)
+
+// Exit statuses.
+const (
+	exitOK       = 0
+	exitInternal = 1
+	exitBadInput = 2
+)
+
+// version is set by the build of a release; otherwise the module's own build information tells.
+var version = ""
+
+// cli is every command and option of the program; options are also read from the environment.
+type cli struct {
+	Verify   VerifyCmd   `cmd:"" help:"Verify a person: a live photograph and an identity document in, an explained decision out."`
+	Inspect  InspectCmd  `cmd:"" help:"Say what an image file is and whether it would be accepted."`
+	Bench    BenchCmd    `cmd:"" help:"Measure accuracy and speed on a labelled folder."`
+	Specimen SpecimenCmd `cmd:"" help:"Generate specimen documents, photographs of them and attacks, with their truth."`
+	Models   ModelsCmd   `cmd:"" help:"Install, list and verify the model files."`
+	Doctor   DoctorCmd   `cmd:"" help:"Run every model on a known input and say what it gave and how long it took."`
+
+	Version kong.VersionFlag `help:"Print the version and exit."`
+}
+
+// modelFlags say where the models are; every command that needs them embeds it.
+type modelFlags struct {
+	ModelsDir string         `help:"Directory of the model files." env:"EKYC_MODELS_DIR" default:"${models_dir}" type:"path"`
+	Profile   models.Profile `help:"Which models: standard (the most accurate) or strict (documented origin only)." env:"EKYC_PROFILE" default:"standard" enum:"standard,strict"`
+}
+
+// console is what commands read and write besides files.
+type console struct {
+	out, err io.Writer
+	terminal io.Writer // progress goes here; nil when nobody looks
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	c := &console{out: os.Stdout, err: os.Stderr}
+	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		c.terminal = os.Stderr
+	}
+	code := run(ctx, os.Args[1:], c)
+	stop()
+	os.Exit(code)
+}
+
+// run executes one command line and gives the exit status.
+func run(ctx context.Context, args []string, c *console) (code int) {
+	var commands cli
+	exited := -1
+	parser, err := kong.New(&commands,
+		kong.Name("ekyc"),
+		kong.Description("Remote identity verification from image files, with every point of the score explained."),
+		kong.UsageOnError(),
+		kong.Writers(c.out, c.err),
+		kong.Exit(func(status int) { exited = status }),
+		kong.Vars{"version": programVersion(), "models_dir": models.DefaultDir()},
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(c),
+	)
+	if err != nil {
+		fmt.Fprintln(c.err, "ekyc:", err)
+		return exitInternal
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(c.err, "ekyc: %v; see ekyc --help\n", err)
+		return exitBadInput
+	}
+	if err := command.Run(); err != nil {
+		return c.fail(err, asJSON(command))
+	}
+	return exitOK
+}
+
+// asJSON says whether the chosen command was asked for JSON.
+func asJSON(command *kong.Context) bool {
+	for _, flag := range command.Flags() {
+		if flag.Name == "json" {
+			set, _ := command.FlagValue(flag).(bool)
+			return set
+		}
+	}
+	return false
+}
+
+// fail reports an error in one line, or as the error object of the API, and gives the exit status: 2 when the caller can mend it.
+func (c *console) fail(err error, asJSON bool) int {
+	problem, ok := errors.AsType[*ekyc.Error](err)
+	if !ok {
+		problem = ekyc.Errorf(ekyc.ErrInternal, "an unexpected fault").Because(err)
+	}
+	if asJSON {
+		object := map[string]any{"error": map[string]any{"code": problem.Code, "message": problem.Message, "details": detailsOf(problem)}}
+		if err := writeJSON(c.out, object); err != nil {
+			fmt.Fprintln(c.err, "ekyc:", err)
+		}
+	} else {
+		fmt.Fprintf(c.err, "ekyc: %s: %s\n", problem.Code, problem.Message)
+	}
+	if problem.Code == ekyc.ErrInternal {
+		if problem.Cause != nil {
+			fmt.Fprintln(c.err, "ekyc: cause:", problem.Cause)
+		}
+		return exitInternal
+	}
+	return exitBadInput
+}
+
+func detailsOf(e *ekyc.Error) map[string]any {
+	if e.Details == nil {
+		return map[string]any{}
+	}
+	return e.Details
+}
+
+func writeJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}
+
+// readFile reads a file that the command line names, up to one byte over the largest image so that larger ones are told apart.
+func readFile(path string, limit int) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, ekyc.Errorf(ekyc.ErrFileUnreadable, "%s cannot be opened", path).Because(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	if err != nil {
+		return nil, ekyc.Errorf(ekyc.ErrFileUnreadable, "%s cannot be read", path).Because(err)
+	}
+	return data, nil
+}
+
+func programVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "devel"
+}
