@@ -1,0 +1,271 @@
+package check
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"ekyc"
+)
+
+// fieldRules examine single fields: presence, length, alphabet, format.
+func fieldRules() []rule {
+	return []rule{
+		{"mandatory_fields", ekyc.SeverityMajor, mandatoryFields},
+		{"field_lengths", ekyc.SeverityMajor, fieldLengths},
+		{"field_alphabets", ekyc.SeverityMajor, fieldAlphabets},
+		{"document_number_format", ekyc.SeverityMajor, documentNumberFormat},
+		{"document_number_series", ekyc.SeverityMinor, documentNumberSeries},
+		{"personal_number_check", ekyc.SeverityMajor, personalNumberCheck},
+		{"sex_valid", ekyc.SeverityMinor, sexValid},
+		{"nationality_known", ekyc.SeverityMinor, nationalityKnown},
+		{"fields_match_mrz", ekyc.SeverityMajor, fieldsMatchMRZ},
+	}
+}
+
+// mandatoryFields asks for the fields of the class and of the policy. A reading in doubt does not count as read.
+func mandatoryFields(s *subject) outcome {
+	wanted := slices.Clone(s.needs.fields)
+	for _, key := range s.in.Policy.MandatoryFields {
+		wanted = append(wanted, []Key{key})
+	}
+	var absent []string
+	for _, alternatives := range wanted {
+		if !slices.ContainsFunc(alternatives, s.known) {
+			absent = append(absent, string(alternatives[0]))
+		}
+	}
+	slices.Sort(absent)
+	absent = slices.Compact(absent)
+	if len(absent) > 0 {
+		return missing("%d of %d mandatory fields were not read, or not surely: %s", len(absent), len(wanted), strings.Join(absent, ", ")).
+			with("absent", absent)
+	}
+	return passed("all %d mandatory fields were read", len(wanted))
+}
+
+// known says that key was read without doubt.
+func (s *subject) known(key Key) bool {
+	return slices.ContainsFunc(s.all(key), func(f Field) bool { return !s.inDoubt(f) })
+}
+
+// longest is the greatest number of characters that a field can have: ICAO Doc 9303-5 for numbers (a TD1 number runs on into the
+// optional data, 22 in all), AAMVA DL/ID 2020 table D.3 for names (40) and number (25), twice the line of print elsewhere.
+func longest(key Key) int {
+	switch key {
+	case DocumentNumber:
+		return 25
+	case DateOfBirth, DateOfIssue, DateOfExpiry:
+		return 10
+	case Sex:
+		return 1
+	case Address:
+		return 250
+	case Surname, GivenNames:
+		return 80
+	default:
+		return 160
+	}
+}
+
+func fieldLengths(s *subject) outcome {
+	var wrong []string
+	counted := 0
+	for _, key := range Keys() {
+		for _, f := range s.all(key) {
+			counted++
+			if length := utf8.RuneCountInString(f.Value); (length == 0 || length > longest(key)) && !slices.Contains(wrong, string(key)) {
+				wrong = append(wrong, string(key))
+			}
+		}
+	}
+	switch {
+	case counted == 0:
+		return notExecuted("no field was read")
+	case len(wrong) > 0:
+		return failed("the length of %d fields is out of range: %s", len(wrong), strings.Join(wrong, ", ")).with("fields", wrong)
+	}
+	return passed("the lengths of %d readings are in range", counted)
+}
+
+// fieldAlphabets looks for characters that a field cannot hold: control characters anywhere, digits in a name.
+func fieldAlphabets(s *subject) outcome {
+	var wrong []string
+	counted, doubted := 0, true
+	for _, key := range Keys() {
+		for _, f := range s.all(key) {
+			counted++
+			if !alphabetHolds(key, f.Value) {
+				wrong = append(wrong, string(key))
+				doubted = doubted && (s.inDoubt(f) || f.Source == SourceVIZ && f.Confidence < readingTrusted)
+			}
+		}
+	}
+	slices.Sort(wrong)
+	wrong = slices.Compact(wrong)
+	switch {
+	case counted == 0:
+		return notExecuted("no field was read")
+	case len(wrong) == 0:
+		return passed("the characters of %d readings are permitted", counted)
+	case doubted:
+		return warned("%d fields hold characters that they cannot have, read doubtfully: %s", len(wrong), strings.Join(wrong, ", ")).
+			with("fields", wrong).retakable()
+	}
+	return failed("%d fields hold characters that they cannot have: %s", len(wrong), strings.Join(wrong, ", ")).with("fields", wrong)
+}
+
+func alphabetHolds(key Key, value string) bool {
+	name := key == Surname || key == GivenNames || key == FullName
+	for _, r := range value {
+		switch {
+		case unicode.IsControl(r) && r != '\n', r == utf8.RuneError:
+			return false
+		case name && (unicode.IsDigit(r) || strings.ContainsRune("<>{}[]|\\_=+*#@$%&!?;:\"", r)):
+			return false
+		}
+	}
+	return true
+}
+
+// shortestNumber is the least number of letters and digits of a document number. Real series have five and more; three lets old
+// visas and test series pass.
+const shortestNumber = 3
+
+func documentNumberFormat(s *subject) outcome {
+	readings := s.all(DocumentNumber)
+	if len(readings) == 0 {
+		return notExecuted("no document number was read")
+	}
+	f := readings[0]
+	number := compact(f.Value)
+	foreign := strings.IndexFunc(f.Value, func(r rune) bool {
+		return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune(" -./<", r))
+	}) >= 0
+	switch {
+	case foreign:
+		return s.against(readings[:1], "the document number holds characters other than letters and digits").with(string(DocumentNumber), f.Value)
+	case len(number) < shortestNumber || len(number) > longest(DocumentNumber):
+		return s.against(readings[:1], "the document number has %d characters, not %d to %d", len(number), shortestNumber, longest(DocumentNumber)).
+			with(string(DocumentNumber), f.Value)
+	}
+	return passed("the document number has %d letters and digits", len(number))
+}
+
+func documentNumberSeries(s *subject) outcome {
+	patterns := numberPatterns(isoCountry(s.in.Country), s.in.Type)
+	if len(patterns) == 0 {
+		return notApplicable("no number series of this issuer and type is on file")
+	}
+	readings := s.all(DocumentNumber)
+	if len(readings) == 0 {
+		return notExecuted("no document number was read")
+	}
+	number := compact(readings[0].Value)
+	if slices.ContainsFunc(patterns, func(p numberPattern) bool { return p.matches(number) }) {
+		return passed("the document number fits 1 of %d series of its issuer", len(patterns))
+	}
+	return warned("the document number fits none of %d series of its issuer", len(patterns)).with(string(DocumentNumber), number)
+}
+
+// personalNumberCheck verifies the national check digit of the personal number, or of the zone's optional data where that holds one.
+func personalNumberCheck(s *subject) outcome {
+	country := isoCountry(s.in.Country)
+	found := numberUnknown
+	var refuted Field
+	for _, key := range []Key{PersonalNumber, OptionalData} {
+		for _, f := range s.all(key) {
+			switch verdict := nationalNumber(country, compact(f.Value)); {
+			case verdict == numberRefuted && key == PersonalNumber:
+				refuted, found = f, numberRefuted
+			case verdict == numberHolds && found == numberUnknown:
+				found = numberHolds
+			}
+		}
+	}
+	switch found {
+	case numberHolds:
+		return passed("the personal number's check digit holds")
+	case numberRefuted:
+		return s.against([]Field{refuted}, "the personal number's check digit does not hold").with(string(PersonalNumber), refuted.Value)
+	}
+	return notApplicable("no personal number with a known check digit was read")
+}
+
+func sexValid(s *subject) outcome {
+	readings := s.all(Sex)
+	if len(readings) == 0 {
+		return notExecuted("the sex was not read")
+	}
+	for _, f := range readings {
+		if !slices.Contains([]string{"M", "F", "X"}, f.Value) {
+			return failed("the sex is none of M, F and X").with("sex", f.Value).with("source", string(f.Source))
+		}
+	}
+	return passed("the sex is one of M, F and X in %d readings", len(readings))
+}
+
+func nationalityKnown(s *subject) outcome {
+	readings := s.all(Nationality)
+	if len(readings) == 0 {
+		return notExecuted("the nationality was not read")
+	}
+	for _, f := range readings {
+		if !knownCode(f.Value) {
+			return failed("the nationality's code is neither in ISO 3166-1 nor in ICAO Doc 9303-3").
+				with(string(Nationality), f.Value).with("source", string(f.Source))
+		}
+	}
+	return passed("the nationality's code is known in %d readings", len(readings))
+}
+
+// fieldsMatchMRZ compares fields that are said to come from the zone with what its lines hold: an answer that was edited on its way
+// back does not pass.
+func fieldsMatchMRZ(s *subject) outcome {
+	if s.zone == nil {
+		return notApplicable("there are no lines of a machine readable zone to compare with")
+	}
+	var differing []string
+	compared := 0
+	for _, key := range Keys() {
+		own, ok := s.zoneField(key)
+		if !ok {
+			continue
+		}
+		for _, f := range s.in.Fields[key] {
+			if f.Source != SourceMRZ {
+				continue
+			}
+			compared++
+			if comparableValue(key, f.Value) != comparableValue(key, own.Value) {
+				differing = append(differing, string(key))
+			}
+		}
+	}
+	switch {
+	case compared == 0:
+		return notApplicable("no field was given as read from the machine readable zone")
+	case len(differing) > 0:
+		return failed("%d of %d fields are not what the lines of the machine readable zone hold: %s",
+			len(differing), compared, strings.Join(differing, ", ")).with("fields", differing)
+	}
+	return passed("%d fields are what the lines of the machine readable zone hold", compared)
+}
+
+// comparableValue brings a value into the form in which readings of one field are compared.
+func comparableValue(key Key, value string) string {
+	switch key {
+	case Nationality, IssuingCountry:
+		if iso := isoCountry(value); iso != "" {
+			return iso
+		}
+		return strings.ToUpper(strings.TrimRight(value, "<"))
+	case DateOfBirth, DateOfIssue, DateOfExpiry:
+		return value
+	case Surname, GivenNames, FullName:
+		return squeeze(value)
+	default:
+		return compact(value)
+	}
+}

@@ -1,0 +1,56 @@
+package check
+
+import "testing"
+
+func TestCompareNames(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		about          string
+		printed, coded personName
+		truncated      bool
+		want           string // agrees, close, partial, differs, incomparable
+	}{
+		{"plain", personName{Surname: "Eriksson", Given: "Anna Maria"}, personName{Surname: "ERIKSSON", Given: "ANNA MARIA"}, false, "agrees"},
+		{"umlaut as two letters", personName{Surname: "Müller-Lüdenscheidt", Given: "Jörg"}, personName{Surname: "MUELLER LUEDENSCHEIDT", Given: "JOERG"}, false, "agrees"},
+		{"umlaut as one letter", personName{Surname: "Müller", Given: "Jörg"}, personName{Surname: "MULLER", Given: "JORG"}, false, "agrees"},
+		{"umlaut as UXX", personName{Surname: "Müller", Given: "Ana"}, personName{Surname: "MUXXLLER", Given: "ANA"}, false, "agrees"},
+		{"sharp s and slashed o", personName{Surname: "Weiß", Given: "Søren"}, personName{Surname: "WEISS", Given: "SOEREN"}, false, "agrees"},
+		{"accents and apostrophe", personName{Surname: "N'Guessan", Given: "Aïcha Élodie"}, personName{Surname: "NGUESSAN", Given: "AICHA ELODIE"}, false, "agrees"},
+		{"Vietnamese", personName{Surname: "Nguyễn", Given: "Thị Hương"}, personName{Surname: "NGUYEN", Given: "THI HUONG"}, false, "agrees"},
+		{"Polish", personName{Surname: "Łukasiewicz", Given: "Święcisława"}, personName{Surname: "LUKASIEWICZ", Given: "SWIECISLAWA"}, false, "agrees"},
+		{"Icelandic", personName{Surname: "Ævarsdóttir", Given: "Þuríður Ösp"}, personName{Surname: "AEVARSDOTTIR", Given: "THURIDUR OESP"}, false, "agrees"},
+		{"Russian", personName{Surname: "Щербаков", Given: "Юрий"}, personName{Surname: "SHCHERBAKOV", Given: "IURII"}, false, "agrees"},
+		{"Ukrainian", personName{Surname: "Ткаченко", Given: "Мар'яна"}, personName{Surname: "TKACHENKO", Given: "MARIANA"}, false, "agrees"},
+		{"Greek", personName{Surname: "Παπαδάκης", Given: "Νίκη"}, personName{Surname: "PAPADAKIS", Given: "NIKI"}, false, "agrees"},
+		{"cut off", personName{Surname: "Papandropoulous", Given: "Jonathon Warren Trevor"}, personName{Surname: "PAPANDROPOULOUS", Given: "JONATHON WARREN TR"}, true, "agrees"},
+		{"cut off surname", personName{Surname: "Nilavadhanananda", Given: "Chayapa Dejthamrong Krasuang"}, personName{Surname: "NILAVADHANANANDA", Given: "CHAYAPA DEJTHAMRONG K"}, true, "agrees"},
+		{"name at birth", personName{Surname: "Mustermann geb. Gabler", Given: "Erika"}, personName{Surname: "MUSTERMANN", Given: "ERIKA"}, false, "agrees"},
+		{"full name, given names first", personName{Full: "Anna Maria Eriksson"}, personName{Surname: "ERIKSSON", Given: "ANNA MARIA"}, false, "agrees"},
+		{"Latin beside Chinese", personName{Surname: "李 LI", Given: "小明 XIAOMING"}, personName{Surname: "LI", Given: "XIAOMING"}, false, "agrees"},
+		{"one wrong letter", personName{Surname: "Eriksson", Given: "Anna Marla"}, personName{Surname: "ERIKSSON", Given: "ANNA MARIA"}, false, "close"},
+		{"second given name left out", personName{Surname: "Eriksson", Given: "Anna Maria"}, personName{Surname: "ERIKSSON", Given: "ANNA"}, false, "partial"},
+		{"another person", personName{Surname: "Smith", Given: "John"}, personName{Surname: "ERIKSSON", Given: "ANNA MARIA"}, false, "differs"},
+		{"another given name", personName{Surname: "Eriksson", Given: "Peter"}, personName{Surname: "ERIKSSON", Given: "ANNA"}, false, "differs"},
+		{"another surname cut off", personName{Surname: "Jones", Given: "Jonathon Warren Trevor"}, personName{Surname: "PAPANDROPOULOUS", Given: "JONATHON WARREN TR"}, true, "differs"},
+		{"Chinese only", personName{Surname: "李", Given: "小明"}, personName{Surname: "LI", Given: "XIAOMING"}, false, "incomparable"},
+	} {
+		t.Run(test.about, func(t *testing.T) {
+			t.Parallel()
+			r := compareNames(test.printed, test.coded, test.truncated)
+			got := "differs"
+			switch {
+			case !r.Comparable:
+				got = "incomparable"
+			case r.agrees():
+				got = "agrees"
+			case r.Partial:
+				got = "partial"
+			case r.close():
+				got = "close"
+			}
+			if got != test.want {
+				t.Errorf("got %s, want %s (%+v)", got, test.want, r)
+			}
+		})
+	}
+}

@@ -1,0 +1,93 @@
+package check
+
+import (
+	"slices"
+
+	"ekyc"
+	"ekyc/internal/document/mrz"
+)
+
+// need says whether a class of documents has a feature.
+type need int
+
+const (
+	needNone     need = iota // the class has none
+	needOptional             // some have it; where it is seen, it must be read
+	needRequired             // all have it; without it the document is not valid
+)
+
+// needs is what a class of documents must show.
+type needs struct {
+	zone    need
+	formats []mrz.Format // of the machine readable zone; empty: any
+	barcode need
+	// fields must be read; each entry is satisfied by any of its keys.
+	fields [][]Key
+	// years is the longest validity that the class has.
+	years int
+}
+
+// Longest validities in years. Passports: 10 years (EU Regulation 2252/2004 and most others), and up to nine months carried over
+// from the one before (United Kingdom until 2018). Cards: 10 to 15, and longer for the old (Belgium 30). Licences: 15 (Directive 2006/126/EC article 7).
+const (
+	passportYears  = 11
+	cardYears      = 30
+	licenceYears   = 16
+	permitYears    = 11
+	visaYears      = 10
+	anythingsYears = 30
+)
+
+// needsOf gives the needs of the input's class of documents. A class that is not known needs a machine readable zone: nothing
+// else could tell a document from a picture of one. frenchCard says that the zone is the old French card's, which carries no date of expiry.
+func needsOf(in Input, frenchCard bool) needs {
+	names := []Key{Surname, GivenNames, FullName}
+	identity := [][]Key{{DocumentNumber}, names, {DateOfBirth}}
+	switch {
+	case in.Type == ekyc.Passport:
+		return needs{
+			zone: needRequired, formats: []mrz.Format{mrz.TD3}, years: passportYears,
+			fields: append(identity, []Key{DateOfExpiry}, []Key{Nationality}, []Key{IssuingCountry}),
+		}
+	case in.Type == ekyc.IDCard:
+		n := needs{zone: needRequired, formats: []mrz.Format{mrz.TD1, mrz.TD2, mrz.FRAID}, years: cardYears, fields: identity}
+		if slices.Contains(cardsWithoutZone(), isoCountry(in.Country)) {
+			n.zone = needOptional
+		}
+		if !frenchCard {
+			n.fields = append(n.fields, []Key{DateOfExpiry, DateOfIssue})
+		}
+		return n
+	case in.Type == ekyc.ResidencePermit:
+		return needs{
+			zone: needRequired, formats: []mrz.Format{mrz.TD1, mrz.TD2, mrz.MRVB, mrz.MRVA}, years: permitYears,
+			fields: append(identity, []Key{DateOfExpiry}),
+		}
+	case in.Type == ekyc.DriverLicense:
+		n := needs{zone: needOptional, barcode: needNone, years: licenceYears, fields: append(identity, []Key{DateOfExpiry, DateOfIssue})}
+		if slices.Contains([]string{"USA", "CAN"}, isoCountry(in.Country)) {
+			n.barcode = needOptional
+			if in.Back != nil {
+				n.barcode = needRequired
+			}
+		}
+		return n
+	case in.Type == ekyc.OtherDocument && in.Subtype == "visa":
+		return needs{
+			zone: needRequired, formats: []mrz.Format{mrz.MRVA, mrz.MRVB}, years: visaYears,
+			fields: append(identity, []Key{DateOfExpiry}),
+		}
+	default:
+		return needs{zone: needRequired, years: anythingsYears, fields: identity}
+	}
+}
+
+// cardsWithoutZone lists countries whose identity cards in circulation have no machine readable zone, or not all of them (PRADO, issuers'
+// own descriptions). Where a zone is on the card it counts all the same.
+func cardsWithoutZone() []string {
+	return []string{
+		"AGO", "ARG", "BGD", "BOL", "BRA", "CHN", "CIV", "COL", "CRI", "CYP", "EGY", "GHA", "GRC", "HKG", "IDN", "IND", "IRN", "ISR", "ITA", "JOR",
+		"KEN", "KOR", "KWT", "LBN", "LKA", "MAR", "MEX", "MYS", "NGA", "NPL", "PAK", "PHL", "QAT", "RUS", "SAU", "SEN", "SGP", "THA", "TUN", "TWN",
+		"VEN", "VNM", "ZAF",
+	}
+}
