@@ -24,7 +24,7 @@ const LocalLockFile = "models.local.json"
 const lockFormat = 1
 
 // converters are the permitted values of Source.Converter.
-var converters = []string{"", "tfjs", "dlib"}
+var converters = []string{"", "tfjs", "tflite", "dlib"}
 
 // ShippedLock is the lock that is part of the program.
 func ShippedLock() (Lock, error) { return ParseLock(embeddedLock) }

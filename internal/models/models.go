@@ -86,7 +86,7 @@ type Source struct {
 	Version   string       `json:"version,omitempty"`
 	Integrity string       `json:"integrity,omitempty"` // of the archive: "sha512-" or "sha256-" and base64
 	Files     []SourceFile `json:"files,omitempty"`     // in the order that the converter wants
-	Converter string       `json:"converter,omitempty"` // "", "tfjs" or "dlib"
+	Converter string       `json:"converter,omitempty"` // "", "tfjs", "tflite" or "dlib"
 }
 
 // SourceFile is one file inside an archive.

@@ -40,8 +40,8 @@ func TestShippedLockIsWellFormed(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"onnxruntime", "face_detector", "face_detector_fast", "face_landmarks", "iris", "face_embedding", "face_embedding_dlib", "eye_state",
-		"presentation_attack", "head_pose", "text_detector", "text_recogniser", "text_dictionary", "text_recogniser_accurate",
+		"onnxruntime", "face_detector", "face_detector_fast", "face_landmarks", "iris", "face_embedding", "face_embedding_192", "face_embedding_dlib", "eye_state",
+		"presentation_attack", "presentation_attack_tree", "head_pose", "text_detector", "text_recogniser", "text_dictionary", "text_recogniser_accurate",
 		"text_dictionary_accurate", "text_direction", "page_orientation",
 	} {
 		if _, ok := names[name]; !ok {

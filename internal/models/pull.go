@@ -165,6 +165,8 @@ func convertSource(s Source, contents map[string][]byte) ([]byte, error) {
 			shards[path.Base(f.Path)] = contents[f.Path]
 		}
 		return convert.TFJS(first, shards)
+	case "tflite":
+		return convert.TFLite(first)
 	case "dlib":
 		return convert.Dlib(first, bytes.Join(sourceContents(s.Files[1:], contents), nil))
 	default:

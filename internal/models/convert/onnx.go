@@ -1,5 +1,5 @@
-// Package convert writes ONNX files from weights that packages ship in other formats: TensorFlow.js graph models and the
-// quantised dlib face network of face-api. Conversion is deterministic: the same bytes in give the same bytes out, so that
+// Package convert writes ONNX files from weights that packages ship in other formats: TensorFlow.js graph models, TensorFlow
+// Lite files and the quantised dlib face network of face-api. Conversion is deterministic: the same bytes in give the same bytes out, so that
 // the result can be pinned by its SHA-256.
 package convert
 
@@ -23,10 +23,11 @@ const (
 	modelIRVersion, modelProducer, modelGraph, modelOpset    = 1, 2, 7, 8
 	graphNode, graphName, graphInit, graphInput, graphOutput = 1, 2, 5, 11, 12
 	nodeInput, nodeOutput, nodeName, nodeType, nodeAttribute = 1, 2, 3, 4, 5
-	attrName, attrInt, attrString, attrInts, attrType        = 1, 3, 4, 8, 20
+	attrName, attrFloat, attrInt, attrString, attrInts       = 1, 2, 3, 4, 8
+	attrType                                                 = 20
 	tensorDims, tensorType, tensorName, tensorRaw            = 1, 2, 8, 9
 	valueName, valueType                                     = 1, 2
-	attrTypeInt, attrTypeString, attrTypeInts                = 2, 3, 7
+	attrTypeFloat, attrTypeInt, attrTypeString, attrTypeInts = 1, 2, 3, 7
 	elementFloat, elementInt64                               = 1, 7
 )
 
@@ -63,6 +64,15 @@ func intsAttribute(name string, values ...int64) attribute {
 		m.integer(attrInts, v)
 	}
 	m.integer(attrType, attrTypeInts)
+	return attribute(m)
+}
+
+func floatAttribute(name string, v float32) attribute {
+	var m message
+	m.text(attrName, name)
+	m = protowire.AppendTag(m, attrFloat, protowire.Fixed32Type)
+	m = protowire.AppendFixed32(m, math.Float32bits(v))
+	m.integer(attrType, attrTypeFloat)
 	return attribute(m)
 }
 
@@ -171,6 +181,16 @@ func floatValue(name string, dims []int64) []byte {
 	value.text(valueName, name)
 	value.bytes(valueType, kind)
 	return value
+}
+
+// toChannelsFirst turns batch, height, width, channel into batch, channel, height, width.
+func (g *graph) toChannelsFirst(x string) string {
+	return g.apply("Transpose", []string{x}, intsAttribute("perm", 0, 3, 1, 2))
+}
+
+// toChannelsLast turns them back and gives the result its name.
+func (g *graph) toChannelsLast(x, name string) {
+	g.node("Transpose", []string{x}, []string{name}, intsAttribute("perm", 0, 2, 3, 1))
 }
 
 // model gives the bytes of the ONNX file.

@@ -285,14 +285,6 @@ func (b *tfjsBuilder) matrixProduct(n *tfjsNode) {
 	b.activate(n, activation, y)
 }
 
-func (b *tfjsBuilder) toChannelsFirst(x string) string {
-	return b.apply("Transpose", []string{x}, intsAttribute("perm", 0, 3, 1, 2))
-}
-
-func (b *tfjsBuilder) toChannelsLast(x, name string) {
-	b.node("Transpose", []string{x}, []string{name}, intsAttribute("perm", 0, 2, 3, 1))
-}
-
 // operand gives the value name of input i, writing it into the graph when it is a constant that is not there yet.
 func (b *tfjsBuilder) operand(n *tfjsNode, i int) string {
 	if i >= len(n.Inputs) {
