@@ -1,0 +1,108 @@
+package face
+
+import (
+	"context"
+	"math"
+
+	"ekyc"
+	"ekyc/internal/vision"
+)
+
+// Embedding is a unit vector that describes whose face it is. Two are comparable only when they name the same models.
+type Embedding struct {
+	Model  string    `json:"model"`
+	Vector []float32 `json:"vector"`
+}
+
+// Cosine is the similarity of two embeddings of the same models, −1 to 1; NaN when their lengths differ.
+func Cosine(x, y Embedding) float64 {
+	if len(x.Vector) != len(y.Vector) {
+		return math.NaN()
+	}
+	sum := 0.0
+	for i, v := range x.Vector {
+		sum += float64(v) * float64(y.Vector[i])
+	}
+	return min(1, max(-1, sum))
+}
+
+// Embed describes one face of the picture. The face and its mirror image are embedded and averaged. Errors: ErrFaceNotFound
+// when the face has no landmarks, ErrInvalidArgument without embedding models, ErrCancelled.
+func (a *Analyzer) Embed(ctx context.Context, p *vision.Pyramid, f *Face) (Embedding, error) {
+	if len(a.models.Embeddings) == 0 {
+		return Embedding{}, ekyc.Errorf(ekyc.ErrInvalidArgument, "no embedding model is loaded")
+	}
+	if f == nil || f.Landmarks == nil {
+		return Embedding{}, ekyc.Errorf(ekyc.ErrFaceNotFound, "the face has no landmarks")
+	}
+	joined := Embedding{Model: a.modelID}
+	total := 0.0
+	for _, m := range a.models.Embeddings {
+		total += m.weight()
+	}
+	for _, m := range a.models.Embeddings {
+		v, err := m.embed(ctx, templates[m.Template].align(p, f.Landmarks))
+		if err != nil {
+			return Embedding{}, err
+		}
+		k := float32(math.Sqrt(m.weight() / total))
+		for _, x := range v {
+			joined.Vector = append(joined.Vector, x*k)
+		}
+	}
+	return joined, nil
+}
+
+func (m EmbeddingModel) weight() float64 {
+	if m.Weight == 0 {
+		return 1
+	}
+	return m.Weight
+}
+
+// embed gives the unit mean of the vectors of an aligned face and of its mirror image.
+func (m EmbeddingModel) embed(ctx context.Context, aligned *vision.RGB) ([]float32, error) {
+	var sum []float32
+	for _, view := range []*vision.RGB{aligned, aligned.Mirror()} {
+		out, err := m.Session.Run(ctx, vision.Planar(m.Normalisation, view))
+		if err != nil {
+			return nil, err
+		}
+		if len(out) != 1 || len(out[0].Data) == 0 || sum != nil && len(sum) != len(out[0].Data) {
+			return nil, ekyc.Errorf(ekyc.ErrModelAltered, "the embedding model %s does not give one vector", m.Name)
+		}
+		v := unit(out[0].Data)
+		if sum == nil {
+			sum = v
+			continue
+		}
+		for i := range sum {
+			sum[i] += v[i]
+		}
+	}
+	v := unit(sum)
+	if len(m.Center) == len(v) {
+		for i := range v {
+			v[i] -= m.Center[i]
+		}
+		v = unit(v)
+	}
+	return v, nil
+}
+
+// unit scales a vector to length one; the zero vector stays.
+func unit(v []float32) []float32 {
+	squares := 0.0
+	for _, x := range v {
+		squares += float64(x) * float64(x)
+	}
+	out := make([]float32, len(v))
+	if squares == 0 {
+		return out
+	}
+	k := float32(1 / math.Sqrt(squares))
+	for i, x := range v {
+		out[i] = x * k
+	}
+	return out
+}
