@@ -1,6 +1,10 @@
 package check
 
-import "ekyc"
+import (
+	"slices"
+
+	"ekyc"
+)
 
 // barcodeRules examine the bar code itself; what it says is compared with print in comparisonRules.
 func barcodeRules() []rule {
@@ -10,8 +14,17 @@ func barcodeRules() []rule {
 	}
 }
 
+// barcodeRead says that a bar code's error correction vouches for fields, and that its content departs from no standard.
 func (s *subject) barcodeRead() bool {
-	return s.in.Barcode != nil && s.in.Barcode.Read && len(s.in.Barcode.Faults) == 0 && s.has(SourceBarcode)
+	if s.in.Barcode == nil || !s.in.Barcode.Read || len(s.in.Barcode.Faults) > 0 {
+		return false
+	}
+	for _, list := range s.in.Fields {
+		if slices.ContainsFunc(list, func(f Field) bool { return f.Source == SourceBarcode }) {
+			return true
+		}
+	}
+	return false
 }
 
 func barcodePresent(s *subject) outcome {

@@ -4,68 +4,121 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"ekyc/internal/document/mrz"
 )
 
-// transliteration says how printed letters may appear in a machine readable zone: ICAO Doc 9303-3 section 6 (tables A
-// Latin and B Cyrillic), ELOT 743 for Greek, and the older spellings that issuers still use. A letter with several spellings matches
-// any of them; an empty spelling is a letter that may be dropped.
-type transliteration map[rune][]string
-
-// newTransliteration builds the table. It is built per comparison run instead of being a package variable; it has some 250 entries.
-func newTransliteration() transliteration {
-	t := transliteration{
-		'Ä': {"AE", "A"}, 'Æ': {"AE"}, 'Å': {"AA", "A"}, 'Ö': {"OE", "O"}, 'Ø': {"OE", "O"}, 'Œ': {"OE"},
-		'Ü': {"UE", "UXX", "U"}, 'Ű': {"U", "UE"}, 'Ő': {"O", "OE"}, 'Ñ': {"N", "NXX"}, 'ß': {"SS", "S"}, 'ẞ': {"SS", "S"},
-		'Þ': {"TH"}, 'Ð': {"D", "DH"}, 'Đ': {"D", "DJ"}, 'Ĳ': {"IJ"}, 'Ŋ': {"N"}, 'Ł': {"L"}, 'Ħ': {"H"}, 'Ŧ': {"T"},
-		'Ə': {"E", "A"}, 'ĸ': {"Q"},
-
-		'А': {"A"}, 'Б': {"B"}, 'В': {"V"}, 'Г': {"G", "H"}, 'Ґ': {"G"}, 'Д': {"D"}, 'Ђ': {"DJ", "D"}, 'Ѓ': {"G", "GJ"},
-		'Е': {"E", "YE", "IE"}, 'Ё': {"E", "IO", "YO"}, 'Є': {"IE", "YE"}, 'Ж': {"ZH", "J", "Z"}, 'З': {"Z"}, 'Ѕ': {"DZ"},
-		'И': {"I", "Y"}, 'І': {"I"}, 'Ї': {"I", "YI"}, 'Й': {"I", "Y", "J"}, 'Ј': {"J"}, 'К': {"K"}, 'Ќ': {"K", "KJ"}, 'Л': {"L"},
-		'Љ': {"LJ"}, 'М': {"M"}, 'Н': {"N"}, 'Њ': {"NJ"}, 'О': {"O"}, 'П': {"P"}, 'Р': {"R"}, 'С': {"S"}, 'Т': {"T"},
-		'Ћ': {"C"}, 'У': {"U", "OU"}, 'Ў': {"U"}, 'Ф': {"F"}, 'Х': {"KH", "H"}, 'Ц': {"TS", "C"}, 'Ч': {"CH", "C"}, 'Џ': {"DZ"},
-		'Ш': {"SH", "S"}, 'Щ': {"SHCH", "SHT"}, 'Ъ': {"IE", "", "A"}, 'Ы': {"Y"}, 'Ь': {"", "Y"}, 'Э': {"E"}, 'Ю': {"IU", "YU"},
-		'Я': {"IA", "YA"}, 'Ә': {"A", "AE"}, 'Ғ': {"G", "GH"}, 'Қ': {"K", "Q"}, 'Ң': {"N", "NG"}, 'Ө': {"O"}, 'Ұ': {"U"}, 'Ү': {"U"}, 'Һ': {"H"},
-
-		'Α': {"A"}, 'Β': {"V"}, 'Γ': {"G", "N"}, 'Δ': {"D"}, 'Ε': {"E"}, 'Ζ': {"Z"}, 'Η': {"I"}, 'Θ': {"TH"}, 'Ι': {"I"},
-		'Κ': {"K"}, 'Λ': {"L"}, 'Μ': {"M", "B"}, 'Ν': {"N"}, 'Ξ': {"X"}, 'Ο': {"O"}, 'Π': {"P", ""}, 'Ρ': {"R"}, 'Σ': {"S"},
-		'Τ': {"T"}, 'Υ': {"Y", "V", "F", "U"}, 'Φ': {"F"}, 'Χ': {"CH"}, 'Ψ': {"PS"}, 'Ω': {"O"},
-		'Ά': {"A"}, 'Έ': {"E"}, 'Ή': {"I"}, 'Ί': {"I"}, 'Ό': {"O"}, 'Ύ': {"Y", "U"}, 'Ώ': {"O"}, 'Ϊ': {"I"}, 'Ϋ': {"Y", "U"},
-	}
-	for base, marked := range map[string]string{
-		"A": "ÀÁÂÃĀĂĄǍẠẢẤẦẨẪẬẮẰẲẴẶ", "C": "ÇĆĈĊČ", "D": "Ď", "E": "ÈÉÊËĒĔĖĘĚẸẺẼẾỀỂỄỆ", "G": "ĜĞĠĢǦ", "H": "Ĥ",
-		"I": "ÌÍÎÏĨĪĬĮİIỈỊ", "J": "Ĵ", "K": "ĶǨ", "L": "ĹĻĽĿ", "N": "ŃŅŇ", "O": "ÒÓÔÕŌŎƠỌỎỐỒỔỖỘỚỜỞỠỢ", "R": "ŔŖŘ",
-		"S": "ŚŜŞŠȘ", "T": "ŢŤȚ", "U": "ÙÚÛŨŪŬŮŲƯỤỦỨỪỬỮỰ", "W": "ŴẀẂẄ", "Y": "ÝŶŸỲỴỶỸ", "Z": "ŹŻŽ",
-	} {
-		for _, r := range marked {
-			t[r] = []string{base}
-		}
-	}
-	return t
-}
-
-// spellings gives what r may be written as, nil for a separator, and false for a letter of a script that is not compared.
-func (t transliteration) spellings(r rune) ([]string, bool) {
+// spellings gives what a printed letter may be written as in a machine readable zone, nil for a separator, and false for a letter
+// of a script that is not compared. To the spellings of ICAO Doc 9303-3 come Greek (ELOT 743) and spellings that issuers still use.
+func spellings(r rune) ([]string, bool) {
 	switch {
 	case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
 		return []string{string(r)}, true
 	case !unicode.IsLetter(r):
 		return nil, true
 	}
-	s, known := t[r]
-	return s, known
+	list := slices.Concat(mrz.Spellings(r), furtherSpellings(r))
+	return list, len(list) > 0
 }
 
-// comparable drops words of scripts that have no table (Arabic, Chinese, …) and says whether any word is left.
-func (t transliteration) comparable(printed string) (string, bool) {
+// furtherSpellings are those that ICAO's tables do not have.
+func furtherSpellings(r rune) []string {
+	switch r {
+	case 'Ä', 'Å', 'Ә':
+		return []string{"A"}
+	case 'Ö', 'Ø', 'Ө':
+		return []string{"O"}
+	case 'Ü', 'Ű':
+		return []string{"U", "UE"}
+	case 'ß', 'ẞ':
+		return []string{"S"}
+	case 'Đ':
+		return []string{"DJ"}
+	case 'Ə':
+		return []string{"E", "A"}
+	case 'Е':
+		return []string{"YE", "IE"}
+	case 'Ё':
+		return []string{"IO", "YO"}
+	case 'Х':
+		return []string{"H"}
+	case 'Ц', 'Ч':
+		return []string{"C"}
+	case 'Ш':
+		return []string{"S"}
+	case 'Й':
+		return []string{"Y", "J"}
+	case 'Ъ', 'Ь':
+		return []string{""}
+	case 'Ю':
+		return []string{"YU"}
+	case 'Я':
+		return []string{"YA"}
+	}
+	return greek(r)
+}
+
+// greek is ELOT 743; its two-letter sounds are met by giving their letters several spellings.
+func greek(r rune) []string {
+	switch r {
+	case 'Α', 'Ά':
+		return []string{"A"}
+	case 'Β':
+		return []string{"V"}
+	case 'Γ':
+		return []string{"G", "N"}
+	case 'Δ':
+		return []string{"D"}
+	case 'Ε', 'Έ':
+		return []string{"E"}
+	case 'Ζ':
+		return []string{"Z"}
+	case 'Η', 'Ή', 'Ι', 'Ί', 'Ϊ':
+		return []string{"I"}
+	case 'Θ':
+		return []string{"TH"}
+	case 'Κ':
+		return []string{"K"}
+	case 'Λ':
+		return []string{"L"}
+	case 'Μ':
+		return []string{"M", "B"}
+	case 'Ν':
+		return []string{"N"}
+	case 'Ξ':
+		return []string{"X"}
+	case 'Ο', 'Ό', 'Ω', 'Ώ':
+		return []string{"O"}
+	case 'Π':
+		return []string{"P", ""}
+	case 'Ρ':
+		return []string{"R"}
+	case 'Σ':
+		return []string{"S"}
+	case 'Τ':
+		return []string{"T"}
+	case 'Υ', 'Ύ', 'Ϋ':
+		return []string{"Y", "U", "V", "F"}
+	case 'Φ':
+		return []string{"F"}
+	case 'Χ':
+		return []string{"CH"}
+	case 'Ψ':
+		return []string{"PS"}
+	}
+	return nil
+}
+
+// comparableWords drops words of scripts that have no table (Arabic, Chinese, …) and says whether any word is left.
+func comparableWords(printed string) (string, bool) {
 	var kept []string
 	for _, word := range strings.Fields(strings.ToUpper(printed)) {
 		letters := 0
 		known := true
 		for _, r := range word {
-			spellings, ok := t.spellings(r)
+			choices, ok := spellings(r)
 			known = known && ok
-			if spellings != nil {
+			if choices != nil {
 				letters++
 			}
 		}
@@ -76,22 +129,24 @@ func (t transliteration) comparable(printed string) (string, bool) {
 	return strings.Join(kept, " "), len(kept) > 0
 }
 
-// distance is the least number of letters by which coded (A to Z as in a machine readable zone, separators ignored) differs
+// nameDistance is the least number of letters by which coded (A to Z as in a machine readable zone, separators ignored) differs
 // from every spelling of printed. With prefix, coded may end before printed does.
-func (t transliteration) distance(printed, coded string, prefix bool) int {
-	letters := []rune(strings.ToUpper(printed))
+func nameDistance(printed, coded string, prefix bool) int {
 	target := squeeze(coded)
+	var letters [][]string // the spellings of each letter of printed, separators left out
+	for _, r := range strings.ToUpper(printed) {
+		if choices, known := spellings(r); choices != nil || !known {
+			letters = append(letters, choices)
+		}
+	}
 	rows := make([][]int, len(letters)+1)
 	for i := range rows {
-		rows[i] = make([]int, len(target)+1)
-		for j := range rows[i] {
-			rows[i][j] = len(letters) + len(target) + 1
-		}
+		rows[i] = slices.Repeat([]int{len(letters) + len(target) + 1}, len(target)+1)
 	}
 	rows[0][0] = 0
 	for i := range rows {
 		for j := range rows[i] {
-			t.extend(rows, letters, target, i, j)
+			extend(rows, letters, target, i, j)
 		}
 	}
 	best := rows[len(letters)][len(target)]
@@ -104,7 +159,7 @@ func (t transliteration) distance(printed, coded string, prefix bool) int {
 }
 
 // extend relaxes every step that leaves the state (i letters of printed, j of coded consumed).
-func (t transliteration) extend(rows [][]int, letters []rune, target string, i, j int) {
+func extend(rows [][]int, letters [][]string, target string, i, j int) {
 	cost := rows[i][j]
 	relax := func(i, j, c int) { rows[i][j] = min(rows[i][j], c) }
 	if j < len(target) {
@@ -113,16 +168,11 @@ func (t transliteration) extend(rows [][]int, letters []rune, target string, i, 
 	if i == len(letters) {
 		return
 	}
-	spellings, _ := t.spellings(letters[i])
-	if spellings == nil && !unicode.IsLetter(letters[i]) {
-		relax(i+1, j, cost)
-		return
-	}
 	relax(i+1, j, cost+1)
 	if j < len(target) {
 		relax(i+1, j+1, cost+1)
 	}
-	for _, s := range spellings {
+	for _, s := range letters[i] {
 		if strings.HasPrefix(target[j:], s) {
 			relax(i+1, j+len(s), cost)
 		}
@@ -179,34 +229,33 @@ func (r nameRelation) close() bool {
 
 // compareNames relates a printed name with a coded one. truncated says that the coded name fills its field to the end.
 func compareNames(printed, coded personName, truncated bool) nameRelation {
-	t := newTransliteration()
 	relation := nameRelation{Letters: coded.letters(), Truncated: truncated}
 	var ok bool
-	if printed, ok = t.comparableName(printed); !ok || coded.empty() {
+	if printed, ok = comparableName(printed); !ok || coded.empty() {
 		return relation
 	}
 	relation.Comparable = true
-	relation.Distance = t.distance(printed.whole(), coded.whole(), truncated)
+	relation.Distance = nameDistance(printed.whole(), coded.whole(), truncated)
 	if printed.Surname != "" && coded.Surname != "" {
-		parts := t.distance(printed.Surname, coded.Surname, truncated && coded.Given == "") +
-			t.distance(printed.Given, coded.Given, truncated && coded.Given != "")
+		parts := nameDistance(printed.Surname, coded.Surname, truncated && coded.Given == "") +
+			nameDistance(printed.Given, coded.Given, truncated && coded.Given != "")
 		relation.Distance = min(relation.Distance, parts)
 	}
 	if coded.Surname != "" {
 		swapped := coded.Given + " " + coded.Surname
-		relation.Distance = min(relation.Distance, t.distance(printed.whole(), swapped, false))
+		relation.Distance = min(relation.Distance, nameDistance(printed.whole(), swapped, false))
 	}
-	if relation.Distance > 0 && t.shareWords(printed, coded, truncated) {
+	if relation.Distance > 0 && shareWords(printed, coded, truncated) {
 		relation.Partial = true
 	}
 	return relation
 }
 
 // comparableName keeps the words of n that can be compared, without titles and names at birth.
-func (t transliteration) comparableName(n personName) (personName, bool) {
+func comparableName(n personName) (personName, bool) {
 	var any bool
 	for _, part := range []*string{&n.Surname, &n.Given, &n.Full} {
-		kept, ok := t.comparable(withoutBirthName(*part))
+		kept, ok := comparableWords(withoutBirthName(*part))
 		*part = kept
 		any = any || ok
 	}
@@ -225,7 +274,7 @@ func withoutBirthName(name string) string {
 
 // shareWords says that one name's words are all found, in order, among the other's, and that at least the first word of the surname
 // and two words in all are shared.
-func (t transliteration) shareWords(printed, coded personName, truncated bool) bool {
+func shareWords(printed, coded personName, truncated bool) bool {
 	a, b := strings.Fields(strings.ReplaceAll(printed.whole(), "-", " ")), strings.Fields(coded.whole())
 	if len(a) < 2 || len(b) < 2 {
 		return false
@@ -234,12 +283,12 @@ func (t transliteration) shareWords(printed, coded personName, truncated bool) b
 	for j, word := range b {
 		last := truncated && j == len(b)-1
 		for k := i; k < len(a); k++ {
-			if t.distance(a[k], word, last) == 0 {
+			if nameDistance(a[k], word, last) == 0 {
 				shared++
 				i = k + 1
 				break
 			}
 		}
 	}
-	return shared >= 2 && shared == min(len(a), len(b)) && t.distance(a[0], b[0], truncated && len(b) == 1) == 0
+	return shared >= 2 && shared == min(len(a), len(b)) && nameDistance(a[0], b[0], truncated && len(b) == 1) == 0
 }

@@ -28,15 +28,15 @@ func pictureRules() []rule {
 	}
 }
 
-// Limits of the quality measures, each 0 to 1. Below them reading begins to fail; a document that could be read all the same is not
+// Limits of the quality measures, each 0 to 1: the ones from which the reader of documents gives its codes. Below them reading begins to fail; a document that could be read all the same is not
 // barred by them, so they only say what to do better in the next photograph.
 const (
-	leastSharpness  = 0.25
-	mostGlare       = 0.10
-	leastBrightness = 0.20
-	mostBrightness  = 0.92
+	leastSharpness  = 0.22
+	mostGlare       = 0.02
+	leastBrightness = 0.18
+	mostBrightness  = 0.97
 	leastResolution = 0.30
-	leastCoverage   = 0.15
+	leastCoverage   = 0.08
 )
 
 // Widths of a face as a share of the document's width. ICAO Doc 9303-3 to -7: the portrait is at most 35 mm wide on a TD3 page of 125 mm and
