@@ -55,6 +55,11 @@ func Parse(lines []string) (*Zone, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parse(lines, format), nil
+}
+
+// parse reads a zone whose format is known and whose lines fit it.
+func parse(lines []string, format Format) *Zone {
 	layout := LayoutOf(format)
 	z := &Zone{Format: format, Lines: lines}
 	text := func(field Field) string {
@@ -76,7 +81,7 @@ func Parse(lines []string) (*Zone, error) {
 	z.parseNames(text)
 	z.parseChecks(layout)
 	z.findFaults(layout)
-	return z, nil
+	return z
 }
 
 // The lengths of a zone given as one string without line breaks.
