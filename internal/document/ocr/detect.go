@@ -18,9 +18,12 @@ type DetectorOptions struct {
 	Normalisation  *vision.Normalisation // ImageNet's mean and deviation, blue first
 }
 
-// imageNet is the normalisation of the PP-OCR detectors (PaddleOCR, det_db.yml: ImageNet, on images that OpenCV read as BGR).
-var imageNet = vision.Normalisation{
-	Mean: [3]float32{255 * 0.485, 255 * 0.456, 255 * 0.406}, Std: [3]float32{255 * 0.229, 255 * 0.224, 255 * 0.225}, BGR: true,
+// imageNet is the normalisation of the PP-OCR detectors. PaddleOCR applies ImageNet's numbers for red, green and blue to images that
+// OpenCV read as blue, green and red, so red gets blue's.
+func imageNet() *vision.Normalisation {
+	return &vision.Normalisation{
+		Mean: [3]float32{255 * 0.406, 255 * 0.456, 255 * 0.485}, Std: [3]float32{255 * 0.225, 255 * 0.224, 255 * 0.229}, BGR: true,
+	}
 }
 
 const (
@@ -44,7 +47,7 @@ func NewDetector(session *vision.Session, options DetectorOptions) *Detector {
 	options.UnclipRatio = cmp.Or(options.UnclipRatio, 1.6)
 	options.Multiple = cmp.Or(options.Multiple, 32)
 	if options.Normalisation == nil {
-		options.Normalisation = &imageNet
+		options.Normalisation = imageNet()
 	}
 	return &Detector{session, options}
 }

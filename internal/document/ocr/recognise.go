@@ -105,9 +105,9 @@ type Steps struct {
 // Count is the number of steps.
 func (s Steps) Count() int { return len(s.Probability) / s.Classes }
 
-// LogProbabilities reads line crops and gives, for each, one row a step with the natural logarithm of the probability of the blank
-// and of each character of alphabet in its order, normalised over these. Errors: ErrCancelled, ErrInternal.
-func (r *Recogniser) LogProbabilities(ctx context.Context, crops []*vision.RGB, alphabet string) ([][][]float64, error) {
+// LogProbabilities reads line crops and gives, for each, row-major, one row a step with the natural logarithm of the probability of
+// the blank and of each character of alphabet in its order, normalised over these. Errors: ErrCancelled, ErrInternal.
+func (r *Recogniser) LogProbabilities(ctx context.Context, crops []*vision.RGB, alphabet string) ([][]float32, error) {
 	classes := []int{0}
 	for _, char := range alphabet {
 		classes = append(classes, slices.Index(r.dictionary, char))
@@ -115,7 +115,7 @@ func (r *Recogniser) LogProbabilities(ctx context.Context, crops []*vision.RGB, 
 	if slices.Contains(classes, -1) {
 		return nil, ekyc.Errorf(ekyc.ErrInternal, "the dictionary of model %s lacks a character of the alphabet", r.session.Name())
 	}
-	out := make([][][]float64, len(crops))
+	out := make([][]float32, len(crops))
 	err := r.run(ctx, crops, func(i int, steps Steps) { out[i] = logarithms(steps, classes) })
 	return out, err
 }
@@ -123,20 +123,18 @@ func (r *Recogniser) LogProbabilities(ctx context.Context, crops []*vision.RGB, 
 // leastProbability keeps logarithms finite.
 const leastProbability = 1e-7
 
-func logarithms(steps Steps, classes []int) [][]float64 {
+func logarithms(steps Steps, classes []int) []float32 {
 	count := min(steps.Count(), int(math.Ceil(float64(steps.Count())*steps.Span)))
-	rows := make([][]float64, count)
-	for t := range rows {
+	rows := make([]float32, 0, count*len(classes))
+	for t := range count {
 		all := steps.Probability[t*steps.Classes : (t+1)*steps.Classes]
-		row, sum := make([]float64, len(classes)), 0.0
-		for i, class := range classes {
-			row[i] = float64(all[class]) + leastProbability
-			sum += row[i]
+		sum := 0.0
+		for _, class := range classes {
+			sum += float64(all[class]) + leastProbability
 		}
-		for i := range row {
-			row[i] = math.Log(row[i] / sum)
+		for _, class := range classes {
+			rows = append(rows, float32(math.Log((float64(all[class])+leastProbability)/sum)))
 		}
-		rows[t] = row
 	}
 	return rows
 }

@@ -1,0 +1,129 @@
+package document
+
+import (
+	"strings"
+
+	"ekyc"
+)
+
+// titles are the words by which documents name themselves, reduced to A–Z without spaces, in the languages of issue.
+var titles = []struct {
+	kind    ekyc.DocumentType
+	subtype string
+	words   string
+}{
+	{ekyc.ResidencePermit, "", `RESIDENCEPERMIT TITREDESEJOUR AUFENTHALTSTITEL AUFENTHALTSERLAUBNIS VERBLIJFSTITEL VERBLIJFSVERGUNNING PERMISODERESIDENCIA PERMESSODISOGGIORNO
+		TITULODERESIDENCIA PERMANENTRESIDENT RESIDENCECARD CARTEDESEJOUR CARTEDERESIDENT UPPEHALLSTILLSTAND OPHOLDSTILLADELSE OPPHOLDSTILLATELSE OLESKELULUPA KARTAPOBYTU
+		POVOLENIKPOBYTU AUSLANDERAUSWEIS BIOMETRICRESIDENCEPERMIT`},
+	{ekyc.DriverLicense, "", `DRIVINGLICENCE DRIVINGLICENSE DRIVERLICENSE DRIVERLICENCE DRIVERSLICENSE DRIVERSLICENCE PERMISDECONDUIRE FUHRERSCHEIN FUEHRERSCHEIN FUHRERAUSWEIS PERMISODECONDUCCION
+		PERMISODECONDUCIR LICENCIADECONDUCIR LICENCIADECONDUCCION PATENTEDIGUIDA CARTADECONDUCAO RIJBEWIJS PRAWOJAZDY RIDICSKYPRUKAZ VODICSKYPREUKAZ KORKORT KOREKORT FORERKORT AJOKORTTI
+		VEZETOIENGEDELY PERMISDECONDUCERE VOZACKADOZVOLA VOZNISKODOVOLJENJE SURUCUBELGESI JUHILUBA VADITAJAAPLIECIBA VAIRUOTOJOPAZYMEJIMAS DRIVINGPERMIT`},
+	{ekyc.OtherDocument, "visa", `VISA VISUM VISTO VISADO VIZE`},
+	{ekyc.Passport, "", `PASSPORT PASSEPORT REISEPASS PASAPORTE PASSAPORTO PASSAPORTE PASPOORT PASZPORT CESTOVNIPAS CESTOVNYPAS PASS PAS PASSI UTLEVEL PASAPORT PUTOVNICA POTNILIST PASE PASAPORTU VEGABREF PASAPORTI`},
+	{ekyc.IDCard, "", `IDENTITYCARD IDENTITYCARDS IDCARD CARTENATIONALEDIDENTITE CARTEDIDENTITE CARTENATIONALE PERSONALAUSWEIS IDENTITATSKARTE DOCUMENTONACIONALDEIDENTIDAD CEDULADECIUDADANIA CEDULADEIDENTIDAD
+		CARTADIDENTITA CARTADIIDENTITA CARTAODECIDADAO BILHETEDEIDENTIDADE IDENTITEITSKAART DOWODOSOBISTY OBCANSKYPRUKAZ OBCIANSKYPREUKAZ IDENTITETSKORT NATIONELLTIDENTITETSKORT HENKILOKORTTI
+		SZEMELYIAZONOSITOIGAZOLVANY SZEMELYIGAZOLVANY CARTEDEIDENTITATE OSOBNAISKAZNICA OSEBNAIZKAZNICA KIMLIKKARTI NUFUSCUZDANI TURKIYECUMHURIYETIKIMLIKKARTI ISIKUTUNNISTUS PERSONASAPLIECIBA
+		ASMENSTAPATYBESKORTELE NATIONALIDENTITYCARD IDENTIFICATIONCARD LICHNAKARTA LETERNJOFTIMI IDENTITETISKAART RESIDENTIDENTITYCARD PERMANENTRESIDENTIDENTITYCARD`},
+}
+
+// wholeWords are titles so short, or so common in other words, that only a whole line or word counts.
+const wholeWordLength = 8
+
+// titleOf finds a title in a line of print.
+func titleOf(line string) (kind ekyc.DocumentType, subtype, word string, ok bool) {
+	squeezed := foldText(line)
+	words := strings.Fields(foldWords(line))
+	for _, t := range titles {
+		for title := range strings.FieldsSeq(t.words) {
+			if squeezed == title || len(title) >= wholeWordLength && strings.Contains(squeezed, title) || len(title) >= 4 && contiguous(words, title) {
+				return t.kind, t.subtype, title, true
+			}
+		}
+	}
+	return "", "", "", false
+}
+
+func contiguous(words []string, title string) bool {
+	for _, w := range words {
+		if w == title {
+			return true
+		}
+	}
+	return false
+}
+
+// vote collects what speaks for a kind of document.
+type vote struct {
+	kind    ekyc.DocumentType
+	subtype string
+	weight  float64
+	reason  string
+}
+
+// How much each source tells, 0 to 1. A machine readable zone's code is the standard's own word; a title is a word that may also be a
+// caption ("Passport No."); the rest are hints.
+const (
+	zoneWeight    = 0.95
+	barcodeWeight = 0.95
+	titleWeight   = 0.85
+	captionWeight = 0.45 // a title inside a longer line
+	hintWeight    = 0.20 // what the client expects
+	licenceWeight = 0.55 // the numbered fields of a licence
+)
+
+// kindOfCode is the kind that a zone's document code states (ICAO 9303-5 to -7; the second letters R and T are what residence permits of
+// the EU and the Netherlands print, 9303-3 leaves them to issuers).
+func kindOfCode(code string) (ekyc.DocumentType, string, bool) {
+	switch {
+	case code == "":
+		return "", "", false
+	case code[0] == 'P':
+		return ekyc.Passport, "", true
+	case code[0] == 'V':
+		return ekyc.OtherDocument, "visa", true
+	case len(code) == 2 && code[0] == 'D' && (code[1] == 'L' || code[1] == '<'), code == "D", code == "DL", code == "D1":
+		return ekyc.DriverLicense, "", true
+	case strings.ContainsRune("IAC", rune(code[0])):
+		if len(code) > 1 && (code[1] == 'R' || code[1] == 'T') {
+			return ekyc.ResidencePermit, "", true
+		}
+		return ekyc.IDCard, "", true
+	}
+	return "", "", false
+}
+
+// decide takes the kind with most votes; its confidence is its weight, less what others have.
+func decide(votes []vote) Detected {
+	type kind struct {
+		t ekyc.DocumentType
+		s string
+	}
+	none := map[kind]float64{} // what is left of doubt, multiplied vote by vote
+	d := Detected{Type: ekyc.OtherDocument}
+	for _, v := range votes {
+		k := kind{v.kind, v.subtype}
+		if _, has := none[k]; !has {
+			none[k] = 1
+		}
+		none[k] *= 1 - v.weight
+	}
+	best, second := 0.0, 0.0
+	for _, v := range votes { // in the order of the votes, so that ties are decided alike each time
+		k := kind{v.kind, v.subtype}
+		switch p := 1 - none[k]; {
+		case k.t == d.Type && k.s == d.Subtype && best > 0:
+		case p > best:
+			best, second = p, best
+			d.Type, d.Subtype = k.t, k.s
+		default:
+			second = max(second, p)
+		}
+	}
+	for _, v := range votes {
+		if v.kind == d.Type && v.subtype == d.Subtype {
+			d.Evidence = append(d.Evidence, v.reason)
+		}
+	}
+	d.Confidence = best * (1 - second/2)
+	return d
+}

@@ -1,0 +1,158 @@
+// Package document reads a photograph or scan of an identity document: it finds the document, makes it upright and flat, reads
+// its machine readable zone, bar codes and printed fields, and says what kind of document it is and how well it can be
+// seen. It does not judge: the rules are in package check.
+package document
+
+import (
+	"context"
+	"time"
+
+	"ekyc"
+	"ekyc/internal/document/ocr"
+	"ekyc/internal/vision"
+)
+
+// Key names a field of CONTRACT.md.
+type Key string
+
+// The fields.
+const (
+	KeyDocumentNumber    Key = "document_number"
+	KeySurname           Key = "surname"
+	KeyGivenNames        Key = "given_names"
+	KeyFullName          Key = "full_name"
+	KeyDateOfBirth       Key = "date_of_birth"
+	KeyDateOfIssue       Key = "date_of_issue"
+	KeyDateOfExpiry      Key = "date_of_expiry"
+	KeySex               Key = "sex"
+	KeyNationality       Key = "nationality"
+	KeyIssuingCountry    Key = "issuing_country"
+	KeyIssuingAuthority  Key = "issuing_authority"
+	KeyPlaceOfBirth      Key = "place_of_birth"
+	KeyAddress           Key = "address"
+	KeyPersonalNumber    Key = "personal_number"
+	KeyLicenceCategories Key = "licence_categories"
+	KeyOptionalData      Key = "optional_data"
+)
+
+// Keys lists the fields in the order of the contract.
+var Keys = []Key{
+	KeyDocumentNumber, KeySurname, KeyGivenNames, KeyFullName, KeyDateOfBirth, KeyDateOfIssue, KeyDateOfExpiry, KeySex,
+	KeyNationality, KeyIssuingCountry, KeyIssuingAuthority, KeyPlaceOfBirth, KeyAddress, KeyPersonalNumber,
+	KeyLicenceCategories, KeyOptionalData,
+}
+
+// Source is the part of the document that a field was read from.
+type Source string
+
+// The sources.
+const (
+	FromMRZ     Source = "mrz"
+	FromBarcode Source = "barcode"
+	FromVisual  Source = "viz"
+)
+
+// Region is a place on one side's photograph: corners in native pixels, top left first as the content is read.
+type Region struct {
+	Side int         `json:"side"` // 0 front, 1 back
+	Quad vision.Quad `json:"quad"`
+}
+
+// Field is one value as one source gives it. Value is normalised: dates ISO 8601, sex M, F or X, countries as ICAO prints
+// them; Raw is what was printed. Confidence, 0 to 1, is that of the weakest character for the MRZ and of the line for print.
+type Field struct {
+	Value      string  `json:"value"`
+	Raw        string  `json:"raw"`
+	Source     Source  `json:"source"`
+	Confidence float64 `json:"confidence"`
+	Region     *Region `json:"region,omitempty"`
+}
+
+// Detected is the kind of document and its issuer. Country is as ICAO prints it ("D", "UTO"), CountryISO the ISO 3166-1 alpha-3
+// code where there is one. Both are empty and Type is OtherDocument when nothing told; Confidence is 0 to 1.
+type Detected struct {
+	Type       ekyc.DocumentType `json:"type"`
+	Subtype    string            `json:"subtype,omitempty"` // "visa" for a visa
+	Country    string            `json:"country"`
+	CountryISO string            `json:"country_iso,omitempty"`
+	Confidence float64           `json:"confidence"`
+	Evidence   []string          `json:"evidence,omitempty"` // what told: "mrz_code:P", "words:passport", "barcode:aamva"
+}
+
+// Portrait is the largest face on the document; a ghost image of it elsewhere is ignored.
+type Portrait struct {
+	Face   vision.Rect `json:"face"`   // in pixels of Image
+	Region Region      `json:"region"` // what Image shows
+	Image  *vision.RGB `json:"-"`      // upright, from native pixels: the face with a margin of its size
+	onSide vision.Rect // the face in pixels of the side's image
+}
+
+// TextLine is one line of print. Quad is in native pixels, Box in pixels of the side's rectified Image.
+type TextLine struct {
+	Text       string      `json:"text"`
+	Confidence float64     `json:"confidence"`
+	Quad       vision.Quad `json:"quad"`
+	Box        vision.Rect `json:"box"`
+}
+
+// Side is what was seen of one side.
+type Side struct {
+	Geometry Geometry    `json:"geometry"`
+	Image    *vision.RGB `json:"-"` // rectified and upright, of the card's proportions where these are known
+	Text     []TextLine  `json:"text"`
+	Quality  Quality     `json:"quality"`
+}
+
+// Reading is everything that was read. Fields holds the best value of each field, Readings all of them, Conflicts the fields of
+// which two sources give different values.
+type Reading struct {
+	Detected  Detected           `json:"detected"`
+	Fields    map[Key]Field      `json:"fields"`
+	Readings  map[Key][]Field    `json:"readings"`
+	Conflicts []Key              `json:"conflicts"`
+	MRZ       *MRZ               `json:"mrz"`
+	Portrait  *Portrait          `json:"portrait"`
+	Quality   Quality            `json:"quality"`
+	Sides     []Side             `json:"sides"`
+	Timings   map[string]float64 `json:"timings_ms"` // by stage, both sides together
+}
+
+// FaceFinder finds faces in an image: boxes in native pixels, best first, none when there is no face.
+type FaceFinder func(ctx context.Context, p *vision.Pyramid) ([]vision.Rect, error)
+
+// Models are the networks that the reader runs. Direction, Orientation and Faces may be nil: what they tell is then not known. Without
+// MRZLine the recogniser of print reads the machine readable zone, with no second opinion.
+type Models struct {
+	Detector    *ocr.Detector
+	Recogniser  *ocr.Recogniser
+	Direction   *ocr.Direction
+	Orientation *ocr.Orientation
+	MRZLine     *vision.Session // mrz/line.onnx: [lines, 1, 32, 736] luminances 0–255 to log-probabilities [lines, 184, 38]
+	Faces       FaceFinder
+}
+
+// Reader reads documents. It is safe for concurrent use.
+type Reader struct {
+	models      Models
+	mrzAlphabet *ocr.Alphabet
+	countries   *countryNames
+	captions    captions
+}
+
+// New makes a reader over loaded models.
+func New(models Models) *Reader {
+	return &Reader{models, models.Recogniser.Alphabet(isMRZCharacter), newCountryNames(), newCaptions()}
+}
+
+func isMRZCharacter(r rune) bool {
+	return r == '<' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z'
+}
+
+// Input is a document to read.
+type Input struct {
+	Front       *vision.Pyramid
+	Back        *vision.Pyramid   // nil: only one side was sent
+	TypeHint    ekyc.DocumentType // empty: automatic
+	CountryHint string            // ISO or ICAO code; empty: automatic
+	At          time.Time         // today, by which two-digit years get their century
+}

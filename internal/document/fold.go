@@ -1,0 +1,79 @@
+package document
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// folded is a text reduced to A–Z and 0–9, so that captions are found whatever their spacing, accents and case, with the place of each
+// character in the original.
+type folded struct {
+	text string
+	at   []int // index of the rune in the original, one for each byte of text
+}
+
+// wholeLetters are letters that do not decompose into a base and a mark, as they are transcribed in ICAO 9303-3 section 6 or read by PP-OCR.
+var wholeLetters = map[rune]string{
+	'ß': "SS", 'Æ': "AE", 'æ': "AE", 'Œ': "OE", 'œ': "OE", 'Ø': "O", 'ø': "O", 'Ł': "L", 'ł': "L", 'Đ': "D", 'đ': "D", 'Ð': "D", 'ð': "D",
+	'Þ': "TH", 'þ': "TH", 'ı': "I", 'Ħ': "H", 'ħ': "H",
+}
+
+// fold reduces a text. A mark that stands for "number" (№, N°) leaves its letters.
+func fold(s string) folded {
+	var f folded
+	var b strings.Builder
+	add := func(text string, at int) {
+		b.WriteString(text)
+		for range len(text) {
+			f.at = append(f.at, at)
+		}
+	}
+	for at, r := range []rune(s) {
+		if whole, ok := wholeLetters[r]; ok {
+			add(whole, at)
+			continue
+		}
+		for _, d := range norm.NFKD.String(string(r)) {
+			switch d = unicode.ToUpper(d); {
+			case d >= 'A' && d <= 'Z' || d >= '0' && d <= '9':
+				add(string(d), at)
+			}
+		}
+	}
+	f.text = b.String()
+	return f
+}
+
+// foldText is the reduced text alone.
+func foldText(s string) string { return fold(s).text }
+
+// distance is the Levenshtein distance of two reduced texts, or limit+1 when it is more than limit.
+func distance(a, b string, limit int) int {
+	if len(a)-len(b) > limit || len(b)-len(a) > limit {
+		return limit + 1
+	}
+	previous := make([]int, len(b)+1)
+	current := make([]int, len(b)+1)
+	for j := range previous {
+		previous[j] = j
+	}
+	for i := range len(a) {
+		current[0] = i + 1
+		least := current[0]
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			current[j+1] = min(previous[j]+cost, previous[j+1]+1, current[j]+1)
+			least = min(least, current[j+1])
+		}
+		if least > limit {
+			return limit + 1
+		}
+		previous, current = current, previous
+	}
+	return min(previous[len(b)], limit+1)
+}
