@@ -64,7 +64,7 @@ func (m EmbeddingModel) weight() float64 {
 func (m EmbeddingModel) embed(ctx context.Context, aligned *vision.RGB) ([]float32, error) {
 	var sum []float32
 	for _, view := range []*vision.RGB{aligned, aligned.Mirror()} {
-		out, err := m.Session.Run(ctx, vision.Planar(m.Normalisation, view))
+		out, err := m.Session.Run(ctx, m.tensor(view))
 		if err != nil {
 			return nil, err
 		}
@@ -88,6 +88,14 @@ func (m EmbeddingModel) embed(ctx context.Context, aligned *vision.RGB) ([]float
 		v = unit(v)
 	}
 	return v, nil
+}
+
+// tensor arranges the pixels as the network wants them.
+func (m EmbeddingModel) tensor(view *vision.RGB) vision.Tensor {
+	if m.Interleaved {
+		return vision.Interleaved(m.Normalisation, view)
+	}
+	return vision.Planar(m.Normalisation, view)
 }
 
 // unit scales a vector to length one; the zero vector stays.

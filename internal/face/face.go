@@ -31,6 +31,7 @@ type EmbeddingModel struct {
 	SHA256        string // of the model's file: a vector is compared only with vectors of the same models
 	Template      Template
 	Normalisation vision.Normalisation
+	Interleaved   bool      // the network's layout is NHWC instead of NCHW
 	Center        []float32 // subtracted from the unit vector before it is normalised again; nil for none
 	Weight        float64   // share in the joined cosine; 0 counts as 1
 }
