@@ -1,0 +1,158 @@
+package decision
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"ekyc"
+)
+
+// State says how far the step of a factor came.
+type State string
+
+// The states. NotConfigured, also as "", is for a step that the workflow does not contain; a policy that lists the step takes
+// it for one that failed to run, KYA excepted, which is then disabled.
+const (
+	Ran           State = "ran"
+	FailedToRun   State = "failed_to_run"
+	NotConfigured State = "not_configured"
+)
+
+// Zone is the band of the liveness score.
+type Zone string
+
+// The zones.
+const (
+	ZoneLive   Zone = "live"
+	ZoneReview Zone = "review"
+	ZoneAttack Zone = "attack"
+)
+
+// Input is the evidence of one verification. A factor that did not run has a State and an ErrorCode, and nothing else counts.
+type Input struct {
+	Liveness  LivenessEvidence
+	FaceMatch FaceMatchEvidence
+	Document  DocumentEvidence
+	KYA       KYAEvidence
+}
+
+// LivenessEvidence is the answer of the liveness module. LiveScore and Confidence are 0 to 1.
+type LivenessEvidence struct {
+	State      State
+	ErrorCode  ekyc.ErrorCode // why it did not run
+	IsLive     bool
+	LiveScore  float64
+	Zone       Zone
+	SpoofType  ekyc.SpoofType
+	Confidence float64
+	Checks     []ekyc.Check
+}
+
+// FaceMatchEvidence is the answer of the face match module. Similarity, Threshold and FMRAtThreshold are 0 to 1.
+type FaceMatchEvidence struct {
+	State          State
+	ErrorCode      ekyc.ErrorCode
+	Match          bool
+	Similarity     float64
+	Threshold      float64
+	FMRAtThreshold float64
+	Uncertain      bool // no match, and near enough to one that a person should look
+}
+
+// DocumentEvidence is the answer of reading and validation. Confidence is 0 to 1, in the verdict given.
+type DocumentEvidence struct {
+	State         State
+	ErrorCode     ekyc.ErrorCode
+	Valid         bool
+	Confidence    float64
+	Checks        []ekyc.Check
+	Expired       bool
+	ProvenForgery bool
+	Retakeable    bool // not valid for want of a good photograph only
+}
+
+// KYAEvidence is the answer of the profile checks. Score is 0 to 1.
+type KYAEvidence struct {
+	State     State
+	ErrorCode ekyc.ErrorCode
+	Score     float64
+	Checks    []ekyc.Check
+}
+
+// Validate joins everything that is outside its range; NaN is.
+func (in Input) Validate() error {
+	var problems []error
+	share := func(name string, value float64) {
+		if !(value >= 0 && value <= 1) {
+			problems = append(problems, fmt.Errorf("%s is %v, which is outside 0 to 1", name, value))
+		}
+	}
+	for i, state := range in.states() {
+		if state != "" && !slices.Contains([]State{Ran, FailedToRun, NotConfigured}, state) {
+			problems = append(problems, fmt.Errorf("%s.state %q is unknown", factorNames[i], state))
+		}
+	}
+	if in.Liveness.State == Ran {
+		share("liveness.live_score", in.Liveness.LiveScore)
+		share("liveness.confidence", in.Liveness.Confidence)
+		if !slices.Contains([]Zone{ZoneLive, ZoneReview, ZoneAttack}, in.Liveness.Zone) {
+			problems = append(problems, fmt.Errorf("liveness.zone %q is unknown", in.Liveness.Zone))
+		}
+	}
+	if in.FaceMatch.State == Ran {
+		share("face_match.similarity", in.FaceMatch.Similarity)
+		share("face_match.threshold", in.FaceMatch.Threshold)
+		share("face_match.fmr_at_threshold", in.FaceMatch.FMRAtThreshold)
+	}
+	if in.Document.State == Ran {
+		share("document.confidence", in.Document.Confidence)
+	}
+	if in.KYA.State == Ran {
+		share("kya.score", in.KYA.Score)
+	}
+	return errors.Join(problems...)
+}
+
+func (in Input) states() [factorCount]State {
+	return [factorCount]State{in.Liveness.State, in.FaceMatch.State, in.Document.State, in.KYA.State}
+}
+
+func (in Input) errorCode(i int) ekyc.ErrorCode {
+	return [factorCount]ekyc.ErrorCode{in.Liveness.ErrorCode, in.FaceMatch.ErrorCode, in.Document.ErrorCode, in.KYA.ErrorCode}[i]
+}
+
+// values are the factors' values, 0 for what did not run. A document's is the confidence that it is valid.
+func (in Input) values() [factorCount]Share {
+	document := in.Document.Confidence
+	if !in.Document.Valid {
+		document = 1 - document
+	}
+	values := [factorCount]Share{}
+	for i, value := range [factorCount]float64{in.Liveness.LiveScore, in.FaceMatch.Similarity, document, in.KYA.Score} {
+		if in.states()[i] == Ran {
+			values[i] = shareOf(value)
+		}
+	}
+	return values
+}
+
+// with is the input with another value of one factor and what follows from that: a similarity from the threshold on is a
+// match, one below it is none. The verdicts on liveness and document stay, since their bounds are not known here.
+func (in Input) with(i int, value Share) Input {
+	switch v := value.float(); factorNames[i] {
+	case Liveness:
+		in.Liveness.LiveScore = v
+	case FaceMatch:
+		in.FaceMatch.Similarity = v
+		in.FaceMatch.Match = v >= in.FaceMatch.Threshold
+	case Document:
+		in.Document.Confidence = v
+		if !in.Document.Valid {
+			in.Document.Confidence = (fullShare - value).float()
+		}
+	case KYA:
+		in.KYA.Score = v
+	}
+	return in
+}
