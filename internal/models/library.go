@@ -29,11 +29,21 @@ type Library struct {
 	assets  []Asset // of this profile and platform, by name
 }
 
-// Status is the state of one asset.
+// State is what the directory holds of an asset.
+type State string
+
+// The states. System: Debian installs and verifies it.
+const (
+	Verified State = "verified"
+	Altered  State = "altered"
+	Missing  State = "missing"
+	System   State = "system"
+)
+
+// Status is an asset with its state.
 type Status struct {
-	Asset     Asset `json:"asset"`
-	Installed bool  `json:"installed"` // the file is there
-	Verified  bool  `json:"verified"`  // and has the pinned bytes
+	Asset Asset `json:"asset"`
+	State State `json:"state"`
 }
 
 // Open reads the shipped lock and the directory's models.local.json. Files are looked at only when they are asked for, so a
@@ -145,35 +155,37 @@ func (l *Library) fileAsset(name string) (Asset, error) {
 	return a, nil
 }
 
-// List gives the state of every asset of the profile in the order of the lock. What Debian installs is not looked at and counts
-// as neither installed nor verified.
+// List gives the state of every asset of the profile in the order of the lock.
 func (l *Library) List() []Status {
 	result := make([]Status, 0, len(l.assets))
 	for _, a := range l.assets {
-		s := Status{Asset: a}
-		switch a.Source.Manager {
-		case Apt:
-		case Embedded:
-			data, err := l.read(a)
-			s.Installed, s.Verified = err == nil, err == nil && digestOf(data) == a.SHA256
-		default:
-			digest, err := fileDigest(filepath.Join(l.dir, a.File))
-			s.Installed, s.Verified = err == nil, err == nil && digest == a.SHA256
-		}
-		result = append(result, s)
+		result = append(result, Status{a, l.state(a)})
 	}
 	return result
+}
+
+func (l *Library) state(a Asset) State {
+	if a.Source.Manager == Apt {
+		return System
+	}
+	switch data, err := l.read(a); {
+	case err != nil:
+		return Missing
+	case digestOf(data) != a.SHA256:
+		return Altered
+	default:
+		return Verified
+	}
 }
 
 // Verify looks at every file and joins the errors of those that are missing or altered; nil when all are as pinned.
 func (l *Library) Verify() error {
 	var faults []error
 	for _, s := range l.List() {
-		switch {
-		case s.Asset.Source.Manager == Apt || s.Verified:
-		case s.Installed:
+		switch s.State {
+		case Altered:
 			faults = append(faults, s.Asset.altered())
-		default:
+		case Missing:
 			faults = append(faults, s.Asset.missing(fs.ErrNotExist))
 		}
 	}

@@ -188,7 +188,7 @@ func TestListTellsStates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Status{{here, true, true}, {altered, true, false}, {absent, false, false}}
+	want := []Status{{here, Verified}, {altered, Altered}, {absent, Missing}}
 	if diff := cmp.Diff(want, library.List()); diff != "" {
 		t.Error(diff)
 	}
