@@ -327,6 +327,42 @@ func TestCounterfactual(t *testing.T) {
 	}
 }
 
+func TestCounterfactualIsTheNearestChange(t *testing.T) {
+	t.Parallel()
+	s, confirmed := seeded{rand.New(rand.NewPCG(5, 6))}, 0
+	for range 3000 {
+		in := randomInput(s)
+		r := evaluate(t, in)
+		c := r.Counterfactual
+		if c == nil || c.Factor != decision.Liveness && c.Factor != decision.KYA {
+			continue
+		}
+		at := func(value decision.Share) decision.Result {
+			changed := in
+			if c.Factor == decision.Liveness {
+				changed.Liveness.LiveScore = float64(value) / 1e6
+			} else {
+				changed.KYA.Score = float64(value) / 1e6
+			}
+			return evaluate(t, changed)
+		}
+		before := c.Needed - 1
+		if c.Needed < c.Value {
+			before = c.Needed + 1
+		}
+		if then := at(c.Needed); then.Decision != c.Decision || then.Score != c.Score {
+			t.Fatalf("%+v: decided again %s %s", c, then.Decision, then.Score)
+		}
+		if nearer := at(before); nearer.Decision != r.Decision {
+			t.Fatalf("%+v: a smaller change gives %s already", c, nearer.Decision)
+		}
+		confirmed++
+	}
+	if confirmed < 100 {
+		t.Errorf("only %d counterfactuals were confirmed", confirmed)
+	}
+}
+
 func TestInvalidEvidenceIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*decision.Input){
