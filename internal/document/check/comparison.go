@@ -79,7 +79,7 @@ func agree(key Key, x, y Field) outcome {
 		with(string(x.Source), x.Value).with(string(y.Source), y.Value)
 }
 
-// compareDates compares a date; parts that one source does not know count as equal.
+// compareDates compares a date; one that leaves open the day or the month does not contradict one that gives them.
 func compareDates(key Key, a, b Source) func(*subject) outcome {
 	return func(s *subject) outcome {
 		x, y, why, ok := s.both(key, a, b)
@@ -91,8 +91,11 @@ func compareDates(key Key, a, b Source) func(*subject) outcome {
 		if !okX || !okY {
 			return notExecuted("%s is not a valid date in both sources", key)
 		}
-		if d.agrees(e) {
+		switch {
+		case d == e:
 			return agree(key, x, y)
+		case d.agrees(e):
+			return warned("%s is known to the day in one of %s and %s only", key, sourceName(a), sourceName(b))
 		}
 		return s.differs(key, x, y, editDistance(x.Value, y.Value))
 	}
@@ -216,8 +219,12 @@ func readingsAgree(s *subject) outcome {
 	return passed("fields that a source gives twice agree")
 }
 
+// longestValue is the number of bytes to which values are compared for their distance; longer ones fail field_lengths.
+const longestValue = 64
+
 // editDistance is Levenshtein's over bytes; the values compared are codes, dates and numbers in ASCII.
 func editDistance(a, b string) int {
+	a, b = a[:min(len(a), longestValue)], b[:min(len(b), longestValue)]
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

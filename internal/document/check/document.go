@@ -106,6 +106,8 @@ func specimenIssuer(s *subject) outcome {
 		issuers = append(issuers, f.Value)
 	}
 	switch {
+	case s.in.Country == "" && s.zone == nil:
+		return notExecuted("the issuing country was not determined")
 	case !slices.Contains(issuers, utopia):
 		return passed("the issuer is not the country of specimens")
 	case s.in.Policy.SpecimensAllowed:

@@ -96,7 +96,7 @@ func fieldAlphabets(s *subject) outcome {
 	for _, key := range Keys() {
 		for _, f := range s.all(key) {
 			counted++
-			if !alphabetHolds(key, f.Value) {
+			if f.Source != SourceMRZ && !alphabetHolds(key, f.Value) { // the zone's own alphabet is mrz_alphabet's
 				wrong = append(wrong, string(key))
 				doubted = doubted && (s.inDoubt(f) || f.Source == SourceVIZ && f.Confidence < readingTrusted)
 			}

@@ -129,12 +129,20 @@ func comparableWords(printed string) (string, bool) {
 	return strings.Join(kept, " "), len(kept) > 0
 }
 
+// longestName is the number of letters to which names are compared: the comparison takes time in proportion to the product of two
+// lengths, and names come from outside. Fields that long fail field_lengths.
+const longestName = 200
+
 // nameDistance is the least number of letters by which coded (A to Z as in a machine readable zone, separators ignored) differs
 // from every spelling of printed. With prefix, coded may end before printed does.
 func nameDistance(printed, coded string, prefix bool) int {
 	target := squeeze(coded)
+	target = target[:min(len(target), longestName)]
 	var letters [][]string // the spellings of each letter of printed, separators left out
 	for _, r := range strings.ToUpper(printed) {
+		if len(letters) == longestName {
+			break
+		}
 		if choices, known := spellings(r); choices != nil || !known {
 			letters = append(letters, choices)
 		}
@@ -272,11 +280,14 @@ func withoutBirthName(name string) string {
 	return strings.Join(words, " ")
 }
 
+// mostWords bounds the words of a name that are compared one by one; the longest names in use have about ten.
+const mostWords = 20
+
 // shareWords says that one name's words are all found, in order, among the other's, and that at least the first word of the surname
 // and two words in all are shared.
 func shareWords(printed, coded personName, truncated bool) bool {
 	a, b := strings.Fields(strings.ReplaceAll(printed.whole(), "-", " ")), strings.Fields(coded.whole())
-	if len(a) < 2 || len(b) < 2 {
+	if len(a) < 2 || len(b) < 2 || len(a) > mostWords || len(b) > mostWords {
 		return false
 	}
 	shared, i := 0, 0

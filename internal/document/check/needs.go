@@ -39,32 +39,31 @@ const (
 )
 
 // needsOf gives the needs of the input's class of documents. A class that is not known needs a machine readable zone: nothing
-// else could tell a document from a picture of one. frenchCard says that the zone is the old French card's, which carries no date of expiry.
-func needsOf(in Input, frenchCard bool) needs {
+// else could tell a document from a picture of one. noExpiry says that the zone leaves the date of expiry open.
+func needsOf(in Input, noExpiry bool) needs {
 	names := []Key{Surname, GivenNames, FullName}
-	identity := [][]Key{{DocumentNumber}, names, {DateOfBirth}}
+	fields := [][]Key{{DocumentNumber}, names, {DateOfBirth}}
+	if !noExpiry {
+		fields = append(fields, []Key{DateOfExpiry})
+	}
 	switch {
 	case in.Type == ekyc.Passport:
 		return needs{
 			zone: needRequired, formats: []mrz.Format{mrz.TD3}, years: passportYears,
-			fields: append(identity, []Key{DateOfExpiry}, []Key{Nationality}, []Key{IssuingCountry}),
+			fields: append(fields, []Key{Nationality}, []Key{IssuingCountry}),
 		}
 	case in.Type == ekyc.IDCard:
-		n := needs{zone: needRequired, formats: []mrz.Format{mrz.TD1, mrz.TD2, mrz.FRAID}, years: cardYears, fields: identity}
+		n := needs{zone: needRequired, formats: []mrz.Format{mrz.TD1, mrz.TD2, mrz.FRAID}, years: cardYears, fields: fields}
 		if slices.Contains(cardsWithoutZone(), isoCountry(in.Country)) {
 			n.zone = needOptional
-		}
-		if !frenchCard {
-			n.fields = append(n.fields, []Key{DateOfExpiry, DateOfIssue})
 		}
 		return n
 	case in.Type == ekyc.ResidencePermit:
 		return needs{
-			zone: needRequired, formats: []mrz.Format{mrz.TD1, mrz.TD2, mrz.MRVB, mrz.MRVA}, years: permitYears,
-			fields: append(identity, []Key{DateOfExpiry}),
+			zone: needRequired, formats: []mrz.Format{mrz.TD1, mrz.TD2, mrz.MRVB, mrz.MRVA}, years: permitYears, fields: fields,
 		}
 	case in.Type == ekyc.DriverLicense:
-		n := needs{zone: needOptional, barcode: needNone, years: licenceYears, fields: append(identity, []Key{DateOfExpiry, DateOfIssue})}
+		n := needs{zone: needOptional, barcode: needNone, years: licenceYears, fields: fields}
 		if slices.Contains([]string{"USA", "CAN"}, isoCountry(in.Country)) {
 			n.barcode = needOptional
 			if in.Back != nil {
@@ -73,12 +72,9 @@ func needsOf(in Input, frenchCard bool) needs {
 		}
 		return n
 	case in.Type == ekyc.OtherDocument && in.Subtype == "visa":
-		return needs{
-			zone: needRequired, formats: []mrz.Format{mrz.MRVA, mrz.MRVB}, years: visaYears,
-			fields: append(identity, []Key{DateOfExpiry}),
-		}
+		return needs{zone: needRequired, formats: []mrz.Format{mrz.MRVA, mrz.MRVB}, years: visaYears, fields: fields}
 	default:
-		return needs{zone: needRequired, years: anythingsYears, fields: identity}
+		return needs{zone: needRequired, years: anythingsYears, fields: fields}
 	}
 }
 

@@ -31,7 +31,7 @@ func newSubject(in Input) *subject {
 		}
 	}
 	s.complete()
-	s.needs = needsOf(s.in, s.zone != nil && s.zone.Format == mrz.FRAID)
+	s.needs = needsOf(s.in, s.zone.leavesExpiryOpen())
 	return s
 }
 

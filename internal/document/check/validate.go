@@ -65,7 +65,7 @@ func examine(in Input, list []rule) Result {
 		doubt *= doubtWeight(c)
 	}
 	result.ProvenForgery = proven
-	result.Retake = lacking && !against && !proven
+	result.Retake = in.Images && lacking && !against && !proven
 	result.Confidence = 1 - refuted
 	if result.DocumentValid {
 		result.Confidence = s.trust() * doubt

@@ -14,6 +14,7 @@ import (
 type zone struct {
 	*mrz.Zone
 	fields map[Key]string
+	blind  []mrz.BlindSpot
 }
 
 func newZone(z *mrz.Zone, at time.Time, permanent bool) *zone {
@@ -27,10 +28,16 @@ func newZone(z *mrz.Zone, at time.Time, permanent bool) *zone {
 	if permanent && z.ExpiryDate.WellFormed && z.ExpiryDate.Year == 99 {
 		expiry = permanentYear + fmt.Sprintf("-%02d-%02d", max(0, z.ExpiryDate.Month), max(0, z.ExpiryDate.Day))
 	}
-	return &zone{Zone: z, fields: map[Key]string{
+	return &zone{Zone: z, blind: z.BlindSpots(), fields: map[Key]string{
 		DocumentNumber: z.DocumentNumber, Surname: z.Surname, GivenNames: z.GivenNames, DateOfBirth: birth, DateOfExpiry: expiry,
 		Sex: z.Sex, Nationality: z.Nationality, IssuingCountry: z.Issuer, OptionalData: strings.TrimSpace(z.Optional1 + " " + z.Optional2),
 	}}
+}
+
+// leavesExpiryOpen says that the zone has no date of expiry: the old French card's has no place for one, and Russia's internal
+// passport and some permanent cards leave it blank.
+func (z *zone) leavesExpiryOpen() bool {
+	return z != nil && strings.Trim(z.ExpiryDate.Raw, string(mrz.Filler)) == ""
 }
 
 // permanentYear is printed on cards that never expire (Spain: 01 01 9999); their zone has 99 for the year.
@@ -75,10 +82,10 @@ func (z *zone) digits(hold bool) []string {
 	return names
 }
 
-// blindSpots describes the covered characters that have a lookalike of the same value modulo 10, all of them or those of one digit.
+// blindSpots describes the characters among those that a digit covers that have a lookalike of the same value modulo 10.
 func (z *zone) blindSpots(covers []mrz.Span) []string {
 	list := []string{}
-	for _, spot := range z.BlindSpots() {
+	for _, spot := range z.blind {
 		if slices.ContainsFunc(covers, func(s mrz.Span) bool { return s.Contains(spot.Line, spot.Column) }) {
 			list = append(list, fmt.Sprintf("line %d character %d: %s or %s", spot.Line+1, spot.Column+1, spot.Read, spot.Alternatives))
 		}

@@ -1,0 +1,146 @@
+package check
+
+import (
+	"slices"
+	"testing"
+
+	"ekyc"
+	"ekyc/internal/document/mrz"
+)
+
+// verdicts is what a result says beside its checks.
+type verdicts struct{ valid, mrzValid, expired, proven, retake bool }
+
+func verdictsOf(r Result) verdicts {
+	return verdicts{r.DocumentValid, r.MRZValid, r.Expired, r.ProvenForgery, r.Retake}
+}
+
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	refuted := func(in *Input) { in.MRZ.Lines = replaced(in.MRZ.Lines, 1, 9, nextDigit(in.MRZ.Lines[1][9])) }
+	for _, test := range []struct {
+		about string
+		base  func(testing.TB) Input
+		spoil func(*Input)
+		want  verdicts
+	}{
+		{"in order", passport, func(*Input) {}, verdicts{valid: true, mrzValid: true}},
+		{"blurred, and read all the same", passport, func(in *Input) { in.Quality.Sharpness = 0.1 }, verdicts{valid: true, mrzValid: true}},
+		{"zone illegible", passport, func(in *Input) { in.MRZ = &MRZ{Seen: true} }, verdicts{retake: true}},
+		{"zone doubtful", passport, func(in *Input) { in.MRZ.Weak = true }, verdicts{retake: true}},
+		{"second reader differs", passport, func(in *Input) { in.MRZ.Agreement = Differs }, verdicts{retake: true}},
+		{"portrait not found", passport, func(in *Input) { in.Portrait = &Portrait{} }, verdicts{mrzValid: true, retake: true}},
+		{"digit refuted by two readers", passport, refuted, verdicts{proven: true}},
+		{"digit refuted by one reader", passport, func(in *Input) { refuted(in); in.MRZ.Agreement = NotAsked }, verdicts{}},
+		{"digit refuted in a doubtful reading", passport, func(in *Input) { refuted(in); in.MRZ.Confidence = 0.7 }, verdicts{retake: true}},
+		{"digit refuted in lines that were given", passport, func(in *Input) { refuted(in); in.MRZ.Given = true }, verdicts{}},
+		{"zone illegible and expired in print", passport, func(in *Input) {
+			in.MRZ = &MRZ{Seen: true}
+			set(in, SourceVIZ, DateOfExpiry, "2025-05-09")
+			in.Claimed = nil
+		}, verdicts{expired: true}},
+		{"expired in doubtful print", licence, func(in *Input) {
+			unreadBarcode(in, false)
+			in.Fields[DateOfExpiry] = []Field{{Value: "2025-05-09", Source: SourceVIZ, Confidence: 0.5}}
+		}, verdicts{retake: true}},
+		{"last day of grace", passport, func(in *Input) { *in = expiring(t, *in, "2026-02-13") }, verdicts{valid: true, mrzValid: true}},
+		{"after the last day of grace", passport, func(in *Input) { *in = expiring(t, *in, "2026-02-12") }, verdicts{mrzValid: true, expired: true}},
+		{"last day of validity", passport, func(in *Input) {
+			*in = expiring(t, *in, "2026-03-15")
+			in.Policy.ExpiryGraceDays = 0
+		}, verdicts{valid: true, mrzValid: true}},
+		{"specimen allowed", passport, func(in *Input) {
+			in.SpecimenWords, in.Policy.SpecimensAllowed = []string{"SPECIMEN"}, true
+		}, verdicts{valid: true, mrzValid: true}},
+		{"holder called like a specimen word", passport, func(in *Input) { in.SpecimenWords = []string{"Delacroix"} }, verdicts{valid: true, mrzValid: true}},
+		{"zone against bar code", cardWithBarcode, func(in *Input) { set(in, SourceBarcode, DateOfBirth, "1971-01-02") },
+			verdicts{mrzValid: true, proven: true}},
+		{"print edited in one digit", passport, func(in *Input) { set(in, SourceVIZ, DateOfBirth, "1985-07-28") }, verdicts{mrzValid: true}},
+		{"print doubtful and different", passport, func(in *Input) {
+			in.Fields[DateOfBirth] = []Field{{Value: "1985-07-28", Source: SourceVIZ, Confidence: 0.5}}
+		}, verdicts{valid: true, mrzValid: true}},
+		{"front of a card only", card, func(in *Input) { in.MRZ, in.Back = &MRZ{}, nil }, verdicts{retake: true}},
+		{"fields and nothing else", passport, func(in *Input) {
+			*in = Input{Type: in.Type, Country: in.Country, Fields: in.Fields, At: in.At}
+		}, verdicts{}},
+		{"lines and nothing else", passport, func(in *Input) {
+			*in = Input{MRZ: &MRZ{Lines: in.MRZ.Lines, Given: true}, At: in.At}
+		}, verdicts{valid: true, mrzValid: true}},
+		{"licence, front only", licence, func(in *Input) { unreadBarcode(in, false); in.Barcode, in.Back = nil, nil }, verdicts{valid: true}},
+		{"kind of document unknown", licence, func(in *Input) { in.Type = "" }, verdicts{retake: true}},
+	} {
+		t.Run(test.about, func(t *testing.T) {
+			t.Parallel()
+			in := test.base(t)
+			test.spoil(&in)
+			if result := Validate(in); verdictsOf(result) != test.want {
+				t.Errorf("got %+v, want %+v; standing %v", verdictsOf(result), test.want, standing(result))
+			}
+		})
+	}
+}
+
+// expiring gives in with another date of expiry.
+func expiring(t testing.TB, in Input, on string) Input {
+	everywhere(t, &in, DateOfExpiry, on, td3Expiry)
+	return in
+}
+
+// TestZonesOfAllFormats validates bare lines of every format.
+func TestZonesOfAllFormats(t *testing.T) {
+	t.Parallel()
+	for format, code := range map[mrz.Format]string{mrz.TD1: "ID", mrz.TD2: "ID", mrz.TD3: "P", mrz.MRVA: "V", mrz.MRVB: "V", mrz.FRAID: "ID"} {
+		d := holder(code, "FRA", "24AB31907")
+		if format == mrz.FRAID {
+			d.Number, d.ExpiryDate, d.Nationality = "150375112345", "", ""
+		}
+		in := Input{MRZ: &MRZ{Lines: zoneLines(t, d, format), Given: true}, At: verifiedOn}
+		if result := Validate(in); !result.DocumentValid || !result.MRZValid {
+			t.Errorf("%s: valid %t, zone %t: %v", format, result.DocumentValid, result.MRZValid, standing(result))
+		}
+		in.Type = ekyc.DriverLicense
+		if Validate(in).DocumentValid {
+			t.Errorf("%s: valid as a driving licence", format)
+		}
+	}
+}
+
+// TestPermanentCard: Spain prints 01 01 9999 on cards that never expire, and 990101 into their zone.
+func TestPermanentCard(t *testing.T) {
+	t.Parallel()
+	in := card(t)
+	d := holder("ID", "ESP", "CBC104729")
+	d.Optional1, d.ExpiryDate = "12345678Z", "9999-01-01"
+	in.MRZ.Lines = zoneLines(t, d, mrz.TD1)
+	set(&in, SourceVIZ, DateOfExpiry, "9999-01-01")
+	result := Validate(in)
+	if found := standing(result); !result.DocumentValid || result.Expired || !slices.Equal(found, []string{"validity_period_plausible"}) {
+		t.Errorf("valid %t, expired %t, standing %v", result.DocumentValid, result.Expired, found)
+	}
+}
+
+func TestConfidenceFollowsTheEvidence(t *testing.T) {
+	t.Parallel()
+	confidence := func(base func(testing.TB) Input, spoil func(*Input)) float64 {
+		in := base(t)
+		spoil(&in)
+		return Validate(in).Confidence
+	}
+	falling := []float64{
+		confidence(passport, func(*Input) {}),
+		confidence(passport, func(in *Input) { in.MRZ.Agreement = NotAsked }),
+		confidence(licence, func(*Input) {}),
+		confidence(licence, func(in *Input) { in.Quality.Glare = 0.5 }),
+		confidence(licence, func(in *Input) { unreadBarcode(in, false); in.Barcode, in.Back = nil, nil }),
+	}
+	for i := 1; i < len(falling); i++ {
+		if falling[i] >= falling[i-1] {
+			t.Errorf("confidences %v do not fall", falling)
+		}
+	}
+	one := confidence(passport, func(in *Input) { in.Alterations[AlterationText] = 0.95 })
+	two := confidence(passport, func(in *Input) { in.Alterations[AlterationText], in.Alterations[AlterationNoise] = 0.95, 0.95 })
+	if one >= two {
+		t.Errorf("confidence in a refusal does not rise with the reasons: %f, %f", one, two)
+	}
+}
