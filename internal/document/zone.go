@@ -3,6 +3,7 @@ package document
 import (
 	"context"
 	"math"
+	"slices"
 
 	"ekyc"
 	"ekyc/internal/document/mrz"
@@ -14,7 +15,7 @@ import (
 type zone struct {
 	rows    []row // of the zone's lines, measured: ends at the outer edges of the first and last character, height of the capitals
 	reading *mrz.Reading
-	crops   int // line crops that were read to find it
+	legible float64 // share of the characters that are plainly one and no other
 }
 
 // The input of the line network (docs/models.md): luminances of one line, 32 by 736 pixels, proportions not kept.
@@ -28,17 +29,22 @@ const (
 const (
 	// surely: a zone whose lines lose no more than this against the free reading, in nats a line, is not searched for further.
 	surely = 2.0
-	// hopeless: a group of rows beyond it is not a zone.
-	hopeless = 60.0
+	// The network is sure of 96 % of the steps on lines of a zone, of 93 % at most on lines that stand on their head, of 50 to 90 % on
+	// other print: below leastCertainty decoding is not worth its time.
+	leastCertainty = 0.86
+	// plainMargin in nats makes a character plain. On zones 97 to 100 % of the characters are, on print decoded as one up to 82 %.
+	plainMargin, leastLegible = 1.0, 0.86
+	// mostClarity is the clarity of a zone without loss whose weakest character has enoughMargin, in nats: nothing is left to be gained.
+	mostClarity, enoughMargin = 2.0, 4.0
 )
 
 // pitchOfSpacing is the character pitch beside the distance of two lines: 2.54 mm to 6.35 mm (ICAO 9303-3 section 4.4 and Annex).
 const pitchOfSpacing = 2.54 / 6.35
 
-// findZone looks for a machine readable zone among the detector's boxes (native pixels), either way up. nil: there is none.
+// findZone looks for a machine readable zone among the detector's boxes (native pixels), either way up. nil: there is none that is
+// legible.
 func (r *Reader) findZone(ctx context.Context, p *vision.Pyramid, boxes []ocr.Box) (*zone, error) {
 	var best *zone
-	crops := 0
 	for _, group := range groupRows(joinRows(boxes)) {
 		s, ok := newStrip(p, group)
 		if !ok {
@@ -50,12 +56,11 @@ func (r *Reader) findZone(ctx context.Context, p *vision.Pyramid, boxes []ocr.Bo
 			if err != nil {
 				return nil, err
 			}
-			crops += len(rows)
 			if z.better(best) {
 				best = z
 			}
 		}
-		if best != nil && -best.reading.Score < surely {
+		if best != nil && -best.reading.Score < surely && best.legible >= leastLegible {
 			break
 		}
 	}
@@ -63,19 +68,19 @@ func (r *Reader) findZone(ctx context.Context, p *vision.Pyramid, boxes []ocr.Bo
 		return nil, nil
 	}
 	best, err := r.refine(ctx, p, best)
-	if best != nil {
-		best.crops += crops
+	if err != nil || best.legible < leastLegible {
+		return nil, err
 	}
-	return best, err
+	return best, nil
 }
 
-// better says whether z is the likelier zone. Two lines of a zone of three read well too, so more lines win unless they read worse.
+// better says whether z is the likelier zone.
 func (z *zone) better(than *zone) bool {
 	if z == nil || than == nil {
 		return z != nil
 	}
-	const oneLine = 3.0 // nats that another line in the grammar is worth
-	value := func(z *zone) float64 { return z.reading.Score + oneLine*float64(len(z.reading.Lines)) }
+	const legibility = 20.0 // nats that all characters being plain are worth
+	value := func(z *zone) float64 { return z.reading.Score + legibility*z.legible }
 	return value(z) > value(than)
 }
 
@@ -111,19 +116,48 @@ func (r *Reader) readRows(ctx context.Context, p *vision.Pyramid, rows []row) (*
 	if err != nil {
 		return nil, err
 	}
+	if certainty(probabilities) < leastCertainty {
+		return nil, nil
+	}
 	lines := make([]mrz.Row, len(rows))
 	for i, l := range probabilities {
 		lines[i] = mrz.Row{LogProbs: l, V: rows[0].across(rows[i].middle()), Height: rows[i].height}
 	}
 	reading, err := mrz.DecodeZone(lines)
-	if err != nil || reading == nil || -reading.Score > hopeless {
-		return nil, nil // the rows are not a zone: nothing failed
+	if err != nil {
+		return nil, nil // the rows fit no format: nothing failed
 	}
-	z := &zone{reading: reading, crops: len(rows)}
+	z := &zone{reading: reading, legible: legible(reading)}
 	for _, i := range reading.Rows {
 		z.rows = append(z.rows, rows[i])
 	}
 	return z, nil
+}
+
+// certainty is the mean over all steps of all lines of the probability of the likeliest class.
+func certainty(lines [][]float32) float64 {
+	sum, steps := 0.0, 0
+	for _, l := range lines {
+		for ; len(l) >= mrz.Classes; l = l[mrz.Classes:] {
+			sum += math.Exp(float64(slices.Max(l[:mrz.Classes])))
+			steps++
+		}
+	}
+	return sum / float64(max(1, steps))
+}
+
+// legible is the share of the characters that are plain.
+func legible(reading *mrz.Reading) float64 {
+	plain, all := 0, 0
+	for _, line := range reading.Characters {
+		for _, c := range line {
+			all++
+			if c.Margin >= plainMargin {
+				plain++
+			}
+		}
+	}
+	return float64(plain) / float64(max(1, all))
 }
 
 // lineProbabilities runs the line network on each row, or the recogniser of print where there is no such network.
@@ -174,29 +208,30 @@ const mrzClasses = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ<"
 // character are where ink is least telling, and pale fillers may lie beyond them.
 func (r *Reader) refine(ctx context.Context, p *vision.Pyramid, z *zone) (*zone, error) {
 	best := z
+	if z.clarity() >= mostClarity {
+		return best, nil
+	}
 	for _, rows := range z.variants() {
 		v, err := r.readRows(ctx, p, rows)
 		if err != nil {
 			return nil, err
 		}
 		if v != nil && len(v.rows) == len(best.rows) && v.clarity() > best.clarity() {
-			v.crops += best.crops
 			best = v
 		}
 	}
 	return best, nil
 }
 
-// clarity is how well a zone reads: the loss against the free reading, and the margin of the weakest covered character.
+// clarity is how well a zone reads, at most mostClarity: the loss against the free reading, and the margin of the weakest character.
 func (z *zone) clarity() float64 {
-	const weakestShare = 0.5 // of a nat of margin beside a nat of loss
 	weakest := math.Inf(1)
 	for _, line := range z.reading.Characters {
 		for _, c := range line {
 			weakest = min(weakest, float64(c.Margin))
 		}
 	}
-	return float64(z.reading.Score) + weakestShare*min(weakest, 4)
+	return z.reading.Score + mostClarity*min(1, weakest/enoughMargin)
 }
 
 // variants of the rows' geometry.
