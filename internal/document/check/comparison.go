@@ -34,6 +34,8 @@ func (s *subject) both(key Key, a, b Source) (x, y Field, why outcome, ok bool) 
 	switch {
 	case !s.has(a):
 		return x, y, notApplicable("the document's %s was not read or it has none", sourceName(a)), false
+	case b == SourceBarcode && !s.has(b) && s.needs.barcode == needNone:
+		return x, y, notApplicable("this class of documents needs no bar code, and none was read"), false
 	case !s.has(b):
 		return x, y, notExecuted("no field was read from the %s", sourceName(b)), false
 	case !okX:
@@ -192,7 +194,7 @@ func (s *subject) gradeNames(r nameRelation, coded, printed []Field) outcome {
 // readingsAgree tells of conflicts within one source: two places that print one field differently.
 func readingsAgree(s *subject) outcome {
 	var conflicts []string
-	counted := 0
+	pairs := 0
 	for _, key := range Keys() {
 		values := map[Source][]string{}
 		for _, f := range s.all(key) {
@@ -203,7 +205,7 @@ func readingsAgree(s *subject) outcome {
 		}
 		for _, list := range values {
 			slices.Sort(list)
-			counted += len(list) / 2
+			pairs += len(list) / 2
 			if len(slices.Compact(list)) > 1 && !slices.Contains(conflicts, string(key)) {
 				conflicts = append(conflicts, string(key))
 			}
@@ -213,7 +215,7 @@ func readingsAgree(s *subject) outcome {
 	case len(conflicts) > 0:
 		return warned("%d fields are given twice by one source, with different values: %s", len(conflicts), strings.Join(conflicts, ", ")).
 			with("fields", conflicts)
-	case counted == 0:
+	case pairs == 0:
 		return notApplicable("no source gives a field twice")
 	}
 	return passed("fields that a source gives twice agree")

@@ -45,12 +45,12 @@ func dateValid(key Key) func(*subject) outcome {
 		}
 		switch {
 		case len(wrong) == 0:
-			return passed("%s is a day that exists in all %d readings", key, len(readings))
+			return passed("%s is a day that exists, in %s", key, counted(len(readings), "reading"))
 		case doubted:
-			return warned("%s is no day that exists in %d of %d readings, all of them doubtful", key, len(wrong), len(readings)).
+			return warned("%s is no day that exists, in %d of %s, all of them doubtful", key, len(wrong), counted(len(readings), "reading")).
 				with("sources", wrong).retakable()
 		}
-		return failed("%s is no day that exists in %d of %d readings", key, len(wrong), len(readings)).with("sources", wrong)
+		return failed("%s is no day that exists, in %d of %s", key, len(wrong), counted(len(readings), "reading")).with("sources", wrong)
 	}
 }
 
@@ -162,7 +162,7 @@ func documentNotExpired(s *subject) outcome {
 	case !ok:
 		return notExecuted("no valid date of expiry was read")
 	case days <= 0:
-		return passed("the document is valid for another %d days", -days).with(string(DateOfExpiry), f.Value)
+		return passed("the document is valid for another %s", counted(-days, "day")).with(string(DateOfExpiry), f.Value)
 	case days <= grace:
 		return warned("the document expired %d days ago, within %d days of grace", days, grace).with(string(DateOfExpiry), f.Value)
 	}

@@ -63,7 +63,7 @@ func countryAgrees(s *subject) outcome {
 	}
 	switch {
 	case places < 2:
-		return notExecuted("the issuing country was read in %d place and needs two to compare", places)
+		return notExecuted("the issuing country was read in %s, and comparing needs 2", counted(places, "place"))
 	case len(named) > 1:
 		return failed("%d places on the document name %d different issuers", places, len(named)).with("named", named)
 	}
@@ -116,22 +116,22 @@ func specimenIssuer(s *subject) outcome {
 	return failed("the issuer is ICAO's country of specimens: no state issues this document").with("country", utopia)
 }
 
-// specimenWords looks at words that are printed over specimens. A word that is one of the holder's names does not count.
+// specimenWords looks at words that are printed over specimens. A word that is in one of the holder's names does not count: Mustermann.
 func specimenWords(s *subject) outcome {
 	if !s.in.Images {
 		return notExecuted("no image was given to look for specimen words")
 	}
 	names := strings.Fields(strings.ToUpper(s.name(SourceMRZ).whole() + " " + s.name(SourceVIZ).whole()))
 	words := slices.DeleteFunc(slices.Clone(s.in.SpecimenWords), func(word string) bool {
-		return slices.Contains(names, strings.ToUpper(word))
+		return slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, strings.ToUpper(word)) })
 	})
 	switch {
 	case len(words) == 0:
 		return passed("no specimen word is printed on the document")
 	case s.in.Policy.SpecimensAllowed:
-		return warned("%d words mark the document as a specimen, which the policy allows", len(words)).with("words", words)
+		return warned("%s on the document marks it as a specimen, which the policy allows", counted(len(words), "word")).with("words", words)
 	}
-	return failed("%d words mark the document as a specimen", len(words)).with("words", words)
+	return failed("%s on the document marks it as a specimen", counted(len(words), "word")).with("words", words)
 }
 
 // sidesBelongTogether compares what front and back both tell.
@@ -160,9 +160,9 @@ func sidesBelongTogether(s *subject) outcome {
 	case len(compared) == 0:
 		return notExecuted("the two sides share no field to compare")
 	case len(differing) == 0:
-		return passed("the two sides agree in %d fields", len(compared)).with("fields", compared)
+		return passed("the two sides agree in %s", counted(len(compared), "field")).with("fields", compared)
 	case len(differing) == 1 && len(compared) > 1:
 		return warned("the two sides differ in 1 of %d fields", len(compared)).with("fields", differing)
 	}
-	return failed("the two sides differ in %d of %d fields", len(differing), len(compared)).with("fields", differing)
+	return failed("the two sides differ in %d of %s", len(differing), counted(len(compared), "field")).with("fields", differing)
 }

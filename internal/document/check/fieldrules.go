@@ -71,31 +71,31 @@ func longest(key Key) int {
 
 func fieldLengths(s *subject) outcome {
 	var wrong []string
-	counted := 0
+	n := 0
 	for _, key := range Keys() {
 		for _, f := range s.all(key) {
-			counted++
+			n++
 			if length := utf8.RuneCountInString(f.Value); (length == 0 || length > longest(key)) && !slices.Contains(wrong, string(key)) {
 				wrong = append(wrong, string(key))
 			}
 		}
 	}
 	switch {
-	case counted == 0:
+	case n == 0:
 		return notExecuted("no field was read")
 	case len(wrong) > 0:
-		return failed("the length of %d fields is out of range: %s", len(wrong), strings.Join(wrong, ", ")).with("fields", wrong)
+		return failed("the length of %s is out of range: %s", counted(len(wrong), "field"), strings.Join(wrong, ", ")).with("fields", wrong)
 	}
-	return passed("the lengths of %d readings are in range", counted)
+	return passed("all lengths are in range, in %s", counted(n, "reading"))
 }
 
 // fieldAlphabets looks for characters that a field cannot hold: control characters anywhere, digits in a name.
 func fieldAlphabets(s *subject) outcome {
 	var wrong []string
-	counted, doubted := 0, true
+	n, doubted := 0, true
 	for _, key := range Keys() {
 		for _, f := range s.all(key) {
-			counted++
+			n++
 			if f.Source != SourceMRZ && !alphabetHolds(key, f.Value) { // the zone's own alphabet is mrz_alphabet's
 				wrong = append(wrong, string(key))
 				doubted = doubted && (s.inDoubt(f) || f.Source == SourceVIZ && f.Confidence < readingTrusted)
@@ -105,15 +105,15 @@ func fieldAlphabets(s *subject) outcome {
 	slices.Sort(wrong)
 	wrong = slices.Compact(wrong)
 	switch {
-	case counted == 0:
+	case n == 0:
 		return notExecuted("no field was read")
 	case len(wrong) == 0:
-		return passed("the characters of %d readings are permitted", counted)
+		return passed("all characters are permitted, in %s", counted(n, "reading"))
 	case doubted:
-		return warned("%d fields hold characters that they cannot have, read doubtfully: %s", len(wrong), strings.Join(wrong, ", ")).
+		return warned("%s with characters that cannot be there, read doubtfully: %s", counted(len(wrong), "field"), strings.Join(wrong, ", ")).
 			with("fields", wrong).retakable()
 	}
-	return failed("%d fields hold characters that they cannot have: %s", len(wrong), strings.Join(wrong, ", ")).with("fields", wrong)
+	return failed("%s with characters that cannot be there: %s", counted(len(wrong), "field"), strings.Join(wrong, ", ")).with("fields", wrong)
 }
 
 func alphabetHolds(key Key, value string) bool {
@@ -164,9 +164,9 @@ func documentNumberSeries(s *subject) outcome {
 	}
 	number := compact(readings[0].Value)
 	if slices.ContainsFunc(patterns, func(p numberPattern) bool { return p.matches(number) }) {
-		return passed("the document number fits 1 of %d series of its issuer", len(patterns))
+		return passed("the document number fits a series of its issuer, of %d on file", len(patterns))
 	}
-	return warned("the document number fits none of %d series of its issuer", len(patterns)).with(string(DocumentNumber), number)
+	return warned("the document number fits no series of its issuer, of %d on file", len(patterns)).with(string(DocumentNumber), number)
 }
 
 // personalNumberCheck verifies the national check digit of the personal number, or of the zone's optional data where that holds one.
@@ -203,7 +203,7 @@ func sexValid(s *subject) outcome {
 			return failed("the sex is none of M, F and X").with("sex", f.Value).with("source", string(f.Source))
 		}
 	}
-	return passed("the sex is one of M, F and X in %d readings", len(readings))
+	return passed("the sex is one of M, F and X in %s", counted(len(readings), "reading"))
 }
 
 func nationalityKnown(s *subject) outcome {
@@ -217,7 +217,7 @@ func nationalityKnown(s *subject) outcome {
 				with(string(Nationality), f.Value).with("source", string(f.Source))
 		}
 	}
-	return passed("the nationality's code is known in %d readings", len(readings))
+	return passed("the nationality's code is known in %s", counted(len(readings), "reading"))
 }
 
 // fieldsMatchMRZ compares fields that are said to come from the zone with what its lines hold: an answer that was edited on its way
@@ -250,7 +250,7 @@ func fieldsMatchMRZ(s *subject) outcome {
 		return failed("%d of %d fields are not what the lines of the machine readable zone hold: %s",
 			len(differing), compared, strings.Join(differing, ", ")).with("fields", differing)
 	}
-	return passed("%d fields are what the lines of the machine readable zone hold", compared)
+	return passed("%s as the lines of the machine readable zone have it", counted(compared, "field"))
 }
 
 // comparableValue brings a value into the form in which readings of one field are compared.

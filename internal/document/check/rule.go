@@ -74,6 +74,14 @@ func (o outcome) retakable() outcome {
 	return o
 }
 
+// counted writes a number with what it counts: "1 reading", "2 readings".
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 // check gives the outcome its name.
 func (o outcome) check(r rule) ekyc.Check {
 	severity := r.severity

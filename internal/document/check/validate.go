@@ -9,15 +9,15 @@ import (
 // Result is the verdict on a document.
 type Result struct {
 	// DocumentValid is true when no critical or major check failed, or could not be made although the class of document demands it.
-	DocumentValid bool
-	Checks        []ekyc.Check // every check of [Names], in that order
-	Confidence    float64      // in the verdict given, 0 to 1; see Validate
-	Expired       bool         // the day of expiry and the policy's days of grace are over
-	ProvenForgery bool         // a contradiction that no reading fault explains
+	DocumentValid bool         `json:"document_valid"`
+	Checks        []ekyc.Check `json:"checks"`         // every check of [Names], in that order
+	Confidence    float64      `json:"confidence"`     // in the verdict given, 0 to 1; see Validate
+	Expired       bool         `json:"expired"`        // the day of expiry and the policy's days of grace are over
+	ProvenForgery bool         `json:"proven_forgery"` // a contradiction that no reading fault explains
 	// Retake says that the document is not valid for want of a good photograph only: nothing speaks against the document itself.
-	Retake bool
+	Retake bool `json:"retake"`
 	// MRZValid says that every check digit, the structure, and the reading of the machine readable zone hold.
-	MRZValid bool
+	MRZValid bool `json:"mrz_valid"`
 }
 
 // Weights of the confidence. They order verdicts by their evidence; they are set by judgement, not fitted to a measured set.
