@@ -3,7 +3,9 @@
 package face
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ekyc"
@@ -24,7 +26,7 @@ type Models struct {
 }
 
 // EmbeddingModel is one network that turns an aligned face into a vector. Several are joined into one vector whose cosine
-// is the weighted mean of their cosines.
+// is the weighted mean of their cosines; their order does not matter.
 type EmbeddingModel struct {
 	Session       *vision.Session
 	Name          string // in the lock
@@ -32,7 +34,6 @@ type EmbeddingModel struct {
 	Template      Template
 	Normalisation vision.Normalisation
 	Interleaved   bool      // the network's layout is NHWC instead of NCHW
-	Center        []float32 // subtracted from the unit vector before it is normalised again; nil for none
 	Weight        float64   // share in the joined cosine; 0 counts as 1
 }
 
@@ -49,6 +50,7 @@ func New(m Models) (*Analyzer, error) {
 	if m.Detector == nil || m.Landmarks == nil {
 		return nil, ekyc.Errorf(ekyc.ErrInvalidArgument, "a face detector and a landmark model are needed")
 	}
+	m.Embeddings = slices.SortedFunc(slices.Values(m.Embeddings), func(x, y EmbeddingModel) int { return cmp.Compare(x.SHA256, y.SHA256) })
 	a := &Analyzer{models: m, calibration: m.Calibration}
 	var ids []string
 	for _, e := range m.Embeddings {
