@@ -284,3 +284,25 @@ func FuzzParseLock(f *testing.F) {
 		}
 	})
 }
+
+func TestEmbeddedWeightsAreAsPinned(t *testing.T) {
+	t.Parallel()
+	library, err := Open(t.TempDir(), Strict)
+	if err != nil {
+		t.Fatal(err)
+	}
+	embedded := 0
+	for _, s := range library.List() {
+		if s.Asset.Source.Manager != Embedded {
+			continue
+		}
+		embedded++
+		content, err := library.Bytes(s.Asset.Name)
+		if err != nil || int64(len(content)) != s.Asset.Bytes || s.State != Verified {
+			t.Errorf("%s: %d bytes, state %s, %v", s.Asset.Name, len(content), s.State, err)
+		}
+	}
+	if embedded == 0 {
+		t.Error("the program embeds no weights")
+	}
+}
