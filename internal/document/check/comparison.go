@@ -115,6 +115,8 @@ func compareCodes(key Key, a, b Source) func(*subject) outcome {
 			return agree(key, x, y)
 		case key == Sex && (x.Value == "X" || y.Value == "X"):
 			return warned("the sex is given in one source and left open in the other")
+		case key == Nationality && !codeLike(y.Value):
+			return notExecuted("the nationality is printed in words")
 		case key == Nationality && (!knownCode(x.Value) || !knownCode(y.Value)):
 			return warned("the nationality's code is unknown in one source").with(string(x.Source), x.Value).with(string(y.Source), y.Value)
 		}
@@ -163,8 +165,11 @@ func compareNamesOf(a, b Source) func(*subject) outcome {
 			return notExecuted("no name was read from the %s", sourceName(b))
 		}
 		truncated := a == SourceMRZ && s.zone != nil && s.zone.NameTruncated
-		return s.gradeNames(compareNames(printed, coded, truncated), s.nameFields(a), s.nameFields(b)).
-			with(string(a), coded.whole()).with(string(b), printed.whole())
+		o := s.gradeNames(compareNames(printed, coded, truncated), s.nameFields(a), s.nameFields(b))
+		if o.status == ekyc.Fail && b == SourceVIZ && printedIn(s.in.Text, coded, truncated) {
+			o = warned("other words were taken for the printed names, but the names of the %s are in print, too", sourceName(a)).retakable()
+		}
+		return o.with(string(a), coded.whole()).with(string(b), printed.whole())
 	}
 }
 

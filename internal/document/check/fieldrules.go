@@ -207,9 +207,9 @@ func sexValid(s *subject) outcome {
 }
 
 func nationalityKnown(s *subject) outcome {
-	readings := s.all(Nationality)
+	readings := slices.DeleteFunc(s.all(Nationality), func(f Field) bool { return f.Source == SourceVIZ && !codeLike(f.Value) })
 	if len(readings) == 0 {
-		return notExecuted("the nationality was not read")
+		return notExecuted("no code of a nationality was read")
 	}
 	for _, f := range readings {
 		if !knownCode(f.Value) {
@@ -218,6 +218,11 @@ func nationalityKnown(s *subject) outcome {
 		}
 	}
 	return passed("the nationality's code is known in %s", counted(len(readings), "reading"))
+}
+
+// codeLike tells a code of a country from its name or an adjective, as print also has them.
+func codeLike(value string) bool {
+	return len(value) <= len(utopia) && strings.ToUpper(value) == value
 }
 
 // fieldsMatchMRZ compares fields that are said to come from the zone with what its lines hold: an answer that was edited on its way

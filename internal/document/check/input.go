@@ -169,6 +169,7 @@ type Input struct {
 	Portrait      *Portrait
 	Quality       *Quality
 	Alterations   map[Alteration]float64
+	Text          []string // all lines of print, to find a name that was not taken for one; may be left out
 	SpecimenWords []string // words such as SPECIMEN found in print, apart from the holder's names
 
 	Claimed map[Key]string // what the person says of himself; empty where nothing was claimed

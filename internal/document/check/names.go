@@ -238,25 +238,96 @@ func (r nameRelation) close() bool {
 // compareNames relates a printed name with a coded one. truncated says that the coded name fills its field to the end.
 func compareNames(printed, coded personName, truncated bool) nameRelation {
 	relation := nameRelation{Letters: coded.letters(), Truncated: truncated}
-	var ok bool
-	if printed, ok = comparableName(printed); !ok || coded.empty() {
-		return relation
+	best := -1
+	for _, p := range alternatives(printed) {
+		p, ok := comparableName(p)
+		if !ok || coded.empty() {
+			continue
+		}
+		relation.Comparable = true
+		if d := wholeDistance(p, coded, truncated); best < 0 || d < best {
+			best = d
+		}
+		relation.Partial = relation.Partial || shareWords(p, coded, truncated) || sharePart(p, coded, truncated)
 	}
-	relation.Comparable = true
-	relation.Distance = nameDistance(printed.whole(), coded.whole(), truncated)
+	relation.Distance = max(0, best)
+	relation.Partial = relation.Partial && relation.Distance > 0
+	return relation
+}
+
+// wholeDistance is the least distance of two names over the orders of their parts.
+func wholeDistance(printed, coded personName, truncated bool) int {
+	distance := nameDistance(printed.whole(), coded.whole(), truncated)
 	if printed.Surname != "" && coded.Surname != "" {
 		parts := nameDistance(printed.Surname, coded.Surname, truncated && coded.Given == "") +
 			nameDistance(printed.Given, coded.Given, truncated && coded.Given != "")
-		relation.Distance = min(relation.Distance, parts)
+		// A line that holds the whole name is often taken for the surname, and the next line for given names.
+		distance = min(distance, parts, nameDistance(printed.Surname, coded.whole(), truncated))
 	}
 	if coded.Surname != "" {
-		swapped := coded.Given + " " + coded.Surname
-		relation.Distance = min(relation.Distance, nameDistance(printed.whole(), swapped, false))
+		distance = min(distance, nameDistance(printed.whole(), coded.Given+" "+coded.Surname, false))
 	}
-	if relation.Distance > 0 && shareWords(printed, coded, truncated) {
-		relation.Partial = true
+	return distance
+}
+
+// alternatives splits a name that is printed in two scripts or spellings, with a stroke between them, into its variants.
+func alternatives(n personName) []personName {
+	list := []personName{n}
+	if !strings.Contains(n.Surname+n.Given+n.Full, "/") {
+		return list
 	}
-	return relation
+	pick := func(s string, last bool) string {
+		first, rest, found := strings.Cut(s, "/")
+		if found && last {
+			return rest
+		}
+		return first
+	}
+	for _, last := range []bool{false, true} {
+		list = append(list, personName{pick(n.Surname, last), pick(n.Given, last), pick(n.Full, last)})
+	}
+	return list
+}
+
+// sharePart says that the printed name has one part only, and that this part agrees.
+func sharePart(printed, coded personName, truncated bool) bool {
+	switch {
+	case printed.Full != "":
+		return false
+	case printed.Given == "" && coded.Surname != "":
+		return nameDistance(printed.Surname, coded.Surname, truncated && coded.Given == "") == 0
+	case printed.Surname == "" && coded.Given != "":
+		return nameDistance(printed.Given, coded.Given, truncated) == 0
+	}
+	return false
+}
+
+// runLength is the number of words of one name that are looked for beside one another in a line of print.
+const runLength = 5
+
+// printedIn says that both parts of a coded name stand somewhere in lines of print. Lines of a machine readable zone do not count.
+func printedIn(lines []string, coded personName, truncated bool) bool {
+	found := func(part string, prefix bool) bool {
+		return part != "" && slices.ContainsFunc(lines, func(line string) bool { return lineHolds(line, part, prefix) })
+	}
+	return found(coded.Surname, truncated && coded.Given == "") && found(coded.Given, truncated)
+}
+
+func lineHolds(line, name string, prefix bool) bool {
+	if strings.ContainsRune(line, mrz.Filler) {
+		return false
+	}
+	words := strings.Fields(strings.ReplaceAll(line, "/", " "))
+	words = words[:min(len(words), mostWords)]
+	for i := range words {
+		for j := i + 1; j <= min(len(words), i+runLength); j++ {
+			run, ok := comparableWords(strings.Join(words[i:j], " "))
+			if ok && nameDistance(run, name, prefix) == 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // comparableName keeps the words of n that can be compared, without titles and names at birth.

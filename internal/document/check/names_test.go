@@ -29,6 +29,11 @@ func TestCompareNames(t *testing.T) {
 		{"Latin beside Chinese", personName{Surname: "李 LI", Given: "小明 XIAOMING"}, personName{Surname: "LI", Given: "XIAOMING"}, false, "agrees"},
 		{"one wrong letter", personName{Surname: "Eriksson", Given: "Anna Marla"}, personName{Surname: "ERIKSSON", Given: "ANNA MARIA"}, false, "close"},
 		{"second given name left out", personName{Surname: "Eriksson", Given: "Anna Maria"}, personName{Surname: "ERIKSSON", Given: "ANNA"}, false, "partial"},
+		{"two scripts with a stroke", personName{Surname: "ТКАЧЕНКО/TKACHENKO", Given: "МАР'ЯНА/MARIANA"}, personName{Surname: "TKACHENKO", Given: "MARIANA"}, false, "agrees"},
+		{"whole name taken for the surname", personName{Surname: "ERIKSSON ANNA MARIA", Given: "ENTRIES"}, personName{Surname: "ERIKSSON", Given: "ANNA MARIA"}, false, "agrees"},
+		{"surname only", personName{Surname: "BERTHIER"}, personName{Surname: "BERTHIER", Given: "CORINNE"}, false, "partial"},
+		{"given names only", personName{Given: "CORINNE"}, personName{Surname: "BERTHIER", Given: "CORINNE"}, false, "partial"},
+		{"another surname only", personName{Surname: "LEFEBVRE"}, personName{Surname: "BERTHIER", Given: "CORINNE"}, false, "differs"},
 		{"another person", personName{Surname: "Smith", Given: "John"}, personName{Surname: "ERIKSSON", Given: "ANNA MARIA"}, false, "differs"},
 		{"another given name", personName{Surname: "Eriksson", Given: "Peter"}, personName{Surname: "ERIKSSON", Given: "ANNA"}, false, "differs"},
 		{"another surname cut off", personName{Surname: "Jones", Given: "Jonathon Warren Trevor"}, personName{Surname: "PAPANDROPOULOUS", Given: "JONATHON WARREN TR"}, true, "differs"},
@@ -52,5 +57,25 @@ func TestCompareNames(t *testing.T) {
 				t.Errorf("got %s, want %s (%+v)", got, test.want, r)
 			}
 		})
+	}
+}
+
+func TestPrintedIn(t *testing.T) {
+	t.Parallel()
+	coded := personName{Surname: "MUELLER", Given: "ANNA MARIA"}
+	for _, test := range []struct {
+		lines []string
+		want  bool
+	}{
+		{[]string{"Name / Nom", "Müller", "Vornamen", "Anna Maria"}, true},
+		{[]string{"1. MÜLLER", "2. ANNA MARIA 12.08.74"}, true},
+		{[]string{"Müller", "Vornamen"}, false},
+		{[]string{"Schmidt", "Anna Maria"}, false},
+		{[]string{"MUELLER<<ANNA<MARIA<<<<<<<<<<<"}, false},
+		{nil, false},
+	} {
+		if got := printedIn(test.lines, coded, false); got != test.want {
+			t.Errorf("%q: %t, want %t", test.lines, got, test.want)
+		}
 	}
 }

@@ -59,6 +59,14 @@ func TestVerdicts(t *testing.T) {
 		{"print doubtful and different", passport, func(in *Input) {
 			in.Fields[DateOfBirth] = []Field{{Value: "1985-07-28", Source: SourceVIZ, Confidence: 0.5}}
 		}, verdicts{valid: true, mrzValid: true}},
+		{"caption taken for the name", passport, func(in *Input) {
+			set(in, SourceVIZ, Surname, "PRIMARY IDENTIFIER")
+			in.Text = []string{"PRIMARY IDENTIFIER", "Delacroix", "Camille Estelle"}
+		}, verdicts{valid: true, mrzValid: true}},
+		{"another name in print", passport, func(in *Input) {
+			set(in, SourceVIZ, Surname, "Lefebvre")
+			in.Text = []string{"SURNAME", "Lefebvre", "Camille Estelle", "P<FRADELACROIX<<CAMILLE<ESTELLE<<<<<<<<<<<<<"}
+		}, verdicts{mrzValid: true}},
 		{"front of a card only", card, func(in *Input) { in.MRZ, in.Back = &MRZ{}, nil }, verdicts{retake: true}},
 		{"fields and nothing else", passport, func(in *Input) {
 			*in = Input{Type: in.Type, Country: in.Country, Fields: in.Fields, At: in.At}
