@@ -135,9 +135,30 @@ func (c captions) split(line string) (captioned, bool) {
 		}
 		found, rest = true, strings.TrimLeft(after, separators)
 	}
+	if !found {
+		return c.splitForeign(line)
+	}
 	out.value = strings.TrimSpace(rest)
-	return out, found
+	return out, true
 }
+
+// splitForeign takes a line whose first language is not in the table but a later one is: "Numm/Nom/Surname".
+func (c captions) splitForeign(line string) (captioned, bool) {
+	parts := strings.Split(line, "/")
+	for i, part := range parts[1:] {
+		part = strings.TrimLeft(part, separators)
+		if key, after, ok := c.leading(part); ok && len(foldText(part))-len(foldText(after)) >= leastForeign {
+			if i+2 < len(parts) {
+				after = ""
+			}
+			return captioned{key, strings.Trim(after, separators)}, true
+		}
+	}
+	return captioned{}, false
+}
+
+// leastForeign is the length of a caption that marks a line though the line does not start with it.
+const leastForeign = 4
 
 // leading takes one caption from the start of a text: the part up to the next separator of languages if that whole part is a caption,
 // else the longest caption that ends at the end of a word.

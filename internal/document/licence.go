@@ -23,6 +23,24 @@ var americanNumbers = map[string]Key{
 // americanCaptions stand behind the numbers on American licences; i and l are easily taken for each other.
 var americanCaptions = regexp.MustCompile(`(?i)^(dob|[il1]ss|exp|d[l1]n?|[l1][il1]c|[l1]n|fn|class|sex|name|address|number|no)[.#:]*\s*`)
 
+// americanSign is a line that only North American licences have: a number with its English caption, or the document discriminator.
+var americanSign = regexp.MustCompile(`(?i)^\s*(3\s?DOB|4a\s?[il1]ss|4b\s?EXP|4d\s?(LIC|DL|[l1][il1]c|ID|NO)|15\s?SEX|16\s?HGT|17\s?WGT|18\s?EYES|5\s?DD|9a\s?END|12\s?REST)`)
+
+// american says whether the print follows the AAMVA standard: dates are then month first.
+func american(lines []TextLine) bool {
+	const leastSigns = 3
+	n := 0
+	for _, l := range lines {
+		if l.Confidence >= leastLine && americanSign.MatchString(l.Text) {
+			n++
+		}
+	}
+	return n >= leastSigns
+}
+
+// secondOnLine is another numbered caption on the same line: "4d LIC#WDLABCD456DG 9 CLASS B".
+var secondOnLine = regexp.MustCompile(`(?i)\s9\s?CLASS\s+([A-Z0-9]{1,3})\b.*$`)
+
 // numbered reads the numbered fields. A number counts only if its value has the form of its field.
 func (v *visual) numbered() {
 	numbers := europeanNumbers
@@ -31,19 +49,24 @@ func (v *visual) numbered() {
 	}
 	for i, l := range v.lines {
 		m := numberedField.FindStringSubmatch(l.Text)
-		if l.Confidence < leastLine || m == nil {
+		if l.Confidence < leastLine || m == nil || v.isCaption[i] { // passports number their captions too
 			continue
 		}
 		key, known := numbers[strings.ToLower(m[1])]
 		if !known {
 			continue
 		}
+		if m[1] == "9" && strings.HasPrefix(strings.ToLower(m[2]), "a ") {
+			continue // 9a: endorsements
+		}
+		if class := secondOnLine.FindStringSubmatch(m[2]); class != nil && v.monthFirst {
+			v.accept(KeyLicenceCategories, class[1], i)
+			m[2] = secondOnLine.ReplaceAllString(m[2], "")
+		}
 		value := strings.TrimSpace(americanCaptions.ReplaceAllString(m[2], ""))
 		switch key {
 		case KeyDateOfBirth:
 			v.birthLine(value, i)
-		case KeyDocumentNumber:
-			value = licenceNumber(value)
 		case KeyLicenceCategories:
 			value, _, _ = strings.Cut(value, " DONOR")
 		case KeyAddress:
@@ -64,11 +87,3 @@ func (v *visual) birthLine(value string, i int) {
 }
 
 var afterDate = regexp.MustCompile(`\d{4}[ ,]+(\p{L}.+)$`)
-
-// licenceNumber keeps what stands before another numbered caption on the same line ("4d LIC#WDLABCD456DG 9CLASS").
-func licenceNumber(value string) string {
-	if i := strings.Index(strings.ToUpper(value), " 9"); i > 4 {
-		return value[:i]
-	}
-	return value
-}

@@ -75,7 +75,7 @@ func (out *Reading) see(sides []*side) {
 }
 
 // evident says whether what was seen speaks for an identity document. A zone or a bar code of the standard is one by itself; else print
-// is needed, together with two more signs: words that name a document, fields with captions, a portrait, the outline of a card.
+// is needed, together with two more signs: words that name a document or an issuer, fields with captions, a portrait, the outline of a card.
 func evident(sides []*side, out *Reading) bool {
 	if out.MRZ.Found {
 		return true
@@ -97,6 +97,9 @@ func evident(sides []*side, out *Reading) bool {
 		signs++
 	}
 	if slices.ContainsFunc(out.Detected.Evidence, func(e string) bool { return strings.HasPrefix(e, "title:") }) {
+		signs++
+	}
+	if out.Detected.Country != "" {
 		signs++
 	}
 	fields := len(out.Fields)
@@ -167,7 +170,8 @@ func (r *Reader) titleVotes(s *side) []vote {
 		}
 		seen[word] = true
 		weight := captionWeight
-		if len(foldText(l.Text)) <= len(word)+len(word)/2 || kind == ekyc.ResidencePermit || kind == ekyc.DriverLicense {
+		upper := l.Box.Center().Y < upperPart*float64(s.image.Height) && len(word) >= wholeWordLength
+		if upper || len(foldText(l.Text)) <= len(word)+len(word)/2 || kind == ekyc.ResidencePermit || kind == ekyc.DriverLicense {
 			weight = titleWeight
 		}
 		if s.zone != nil && (kind == ekyc.ResidencePermit || kind == ekyc.DriverLicense) && s.zone.reading.Zone != nil && strings.ContainsRune("IAC", rune((s.zone.reading.Zone.DocumentCode + " ")[0])) {
@@ -203,11 +207,15 @@ func numberedLines(lines []TextLine) int {
 const (
 	wholeNameWeight, partNameWeight, stateWeight = 0.70, 0.40, 0.50
 	upperPart, lowerShare                        = 0.35, 0.5
+	americanWeight                               = 0.60 // print by the AAMVA standard; Canada follows it too
 	unknownCodeWeight                            = 0.45 // a zone's issuer that is in no list
 )
 
 // issuerVotes are the names of issuers in the print of a side.
 func (r *Reader) issuerVotes(s *side, issuer func(code string, weight float64)) {
+	if american(s.lines) {
+		issuer("USA", americanWeight)
+	}
 	for _, l := range s.lines {
 		if l.Confidence < leastLine {
 			continue
@@ -245,7 +253,7 @@ func (r *Reader) gather(sides []*side, in Input, out *Reading) {
 	for _, s := range sides {
 		v := &visual{
 			lines: s.lines, side: s.index, captions: r.captions, countries: r.countries, at: in.At,
-			monthFirst: out.Detected.Country == "USA",
+			monthFirst: out.Detected.Country == "USA" || american(s.lines),
 			licence:    out.Detected.Type == ekyc.DriverLicense || numberedLines(s.lines) >= 4,
 		}
 		add(v.extract())

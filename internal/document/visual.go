@@ -233,7 +233,8 @@ func nameOf(text string) (string, float64, bool) {
 			return "", 0, false
 		}
 	}
-	return strings.ToUpper(text), 1, letters >= 2
+	const mostWords = 5 // longer ones are sentences
+	return strings.ToUpper(text), 1, letters >= 2 && len(strings.Fields(text)) <= mostWords
 }
 
 var sexWords = map[string]string{
