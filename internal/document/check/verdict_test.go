@@ -152,3 +152,14 @@ func TestConfidenceFollowsTheEvidence(t *testing.T) {
 		t.Errorf("confidence in a refusal does not rise with the reasons: %f, %f", one, two)
 	}
 }
+
+// TestCenturyOfBirth: a holder "born" after the expiry of an old document was born a century before.
+func TestCenturyOfBirth(t *testing.T) {
+	t.Parallel()
+	d := holder("P", "FRA", "24AB31907")
+	d.BirthDate, d.ExpiryDate = "121212", "110629"
+	result := Validate(Input{MRZ: &MRZ{Lines: zoneLines(t, d, mrz.TD3), Given: true}, At: verifiedOn})
+	if c := outcomeOf(t, result, "dates_order"); c.Status != ekyc.Pass || !result.Expired {
+		t.Errorf("%s: %s, expired %t", c.Status, c.Message, result.Expired)
+	}
+}

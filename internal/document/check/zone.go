@@ -18,7 +18,12 @@ type zone struct {
 }
 
 func newZone(z *mrz.Zone, at time.Time, permanent bool) *zone {
-	birth, expiry := z.BirthDate.Birth(at).Value, z.ExpiryDate.Expiry(at).Value
+	expiry := z.ExpiryDate.Expiry(at).Value
+	// The holder was born before the document ran out: that decides the century of a birth that could lie in either.
+	if d, ok := parseDate(expiry); ok && d.first().Before(at) {
+		at = d.first()
+	}
+	birth := z.BirthDate.Birth(at).Value
 	if !z.BirthDate.WellFormed {
 		birth = z.BirthDate.Raw
 	}
