@@ -12,6 +12,7 @@ import "C"
 
 import (
 	"math"
+	"slices"
 	"unsafe"
 
 	"ekyc"
@@ -67,6 +68,24 @@ func Read(gray []byte, width, height, stride int) ([]Symbol, error) {
 		if err != nil || len(symbols) > 0 {
 			return symbols, err
 		}
+	}
+	return readWithoutStart(native)
+}
+
+// readWithoutStart tries symbols whose start pattern is missing, as they lie and upside down. Their corners are the image's.
+func readWithoutStart(native raster) ([]Symbol, error) {
+	m := native.gray()
+	for range 2 {
+		for _, drawn := range withStart(m) {
+			symbols, err := raster{drawn.Pix, drawn.Width, drawn.Height, drawn.Width}.read(false)
+			for i := range symbols {
+				symbols[i].Corners = vision.Rect{X1: float64(native.width), Y1: float64(native.height)}.Quad()
+			}
+			if err != nil || len(symbols) > 0 {
+				return symbols, err
+			}
+		}
+		slices.Reverse(m.Pix)
 	}
 	return nil, nil
 }
