@@ -45,3 +45,6 @@ func (r *Reader) findPortrait(ctx context.Context, p *vision.Pyramid, s *side) (
 	face := vision.Rect{X0: (best.X0 - crop.X0) * k, Y0: (best.Y0 - crop.Y0) * k, X1: (best.X1 - crop.X0) * k, Y1: (best.Y1 - crop.Y0) * k}
 	return &Portrait{Face: face, Region: Region{s.index, quad}, Image: image, onSide: best}, nil
 }
+
+// OnSide is the face's box in pixels of its side's rectified Image.
+func (p *Portrait) OnSide() vision.Rect { return p.onSide }

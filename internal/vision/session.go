@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -46,6 +48,7 @@ type Session struct {
 	name            string
 	session         *ort.DynamicAdvancedSession
 	inputs, outputs []string
+	runs, spent     atomic.Int64
 }
 
 // Load makes a session of a model's bytes with the given number of threads inside an operator.
@@ -105,6 +108,11 @@ func (s *Session) Name() string { return s.name }
 func (s *Session) Inputs() []string  { return s.inputs }
 func (s *Session) Outputs() []string { return s.outputs }
 
+// Spent is how often the model has run since it was loaded and how long it took in all, summed over concurrent runs.
+func (s *Session) Spent() (runs int64, total time.Duration) {
+	return s.runs.Load(), time.Duration(s.spent.Load())
+}
+
 // Run executes the model. A context that ends while the model runs stops it. Errors: ErrCancelled, ErrInternal.
 func (s *Session) Run(ctx context.Context, inputs ...Tensor) ([]Tensor, error) {
 	if err := ctx.Err(); err != nil {
@@ -124,7 +132,11 @@ func (s *Session) Run(ctx context.Context, inputs ...Tensor) ([]Tensor, error) {
 		values = append(values, v)
 	}
 	results := make([]ort.Value, len(s.outputs))
-	if err := s.runUnder(ctx, values, results); err != nil {
+	start := time.Now()
+	err := s.runUnder(ctx, values, results)
+	s.runs.Add(1)
+	s.spent.Add(int64(time.Since(start)))
+	if err != nil {
 		return nil, err
 	}
 	tensors := make([]Tensor, len(results))

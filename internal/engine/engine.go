@@ -1,0 +1,237 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"ekyc"
+	"ekyc/internal/document"
+	"ekyc/internal/document/ocr"
+	"ekyc/internal/face"
+	"ekyc/internal/face/liveness"
+	"ekyc/internal/models"
+	"ekyc/internal/vision"
+)
+
+// mrzLineModel is the name in the lock of the network that reads lines of OCR-B.
+const mrzLineModel = "mrz_line"
+
+// Engine is every visual module, loaded and ready. It is safe for concurrent use.
+type Engine struct {
+	library  *models.Library
+	sessions map[string]*vision.Session
+	faces    *face.Analyzer
+	liveness *liveness.Analyzer
+	reader   *document.Reader
+}
+
+// Open loads the models of the library and assembles the modules. Errors: ErrRuntimeMissing, ErrModelMissing, ErrModelAltered.
+func Open(library *models.Library) (*Engine, error) {
+	l, err := newLoader(library)
+	if err != nil {
+		return nil, err
+	}
+	names := []string{
+		"face_detector", "face_detector_fast", "face_landmarks", "iris", "eye_state", "presentation_attack", "presentation_attack_tree",
+		"text_detector", "text_recogniser", "text_direction", "page_orientation", mrzLineModel,
+	}
+	embeddings := embeddingsOf(library)
+	e := &Engine{library: library}
+	if e.sessions, err = l.sessions(append(names, embeddings...)...); err != nil {
+		return nil, err
+	}
+	for _, assemble := range []func() error{
+		func() error { return e.assembleFaces(embeddings) },
+		e.assembleLiveness,
+		e.assembleReader,
+	} {
+		if err := assemble(); err != nil {
+			return nil, errors.Join(err, e.Close())
+		}
+	}
+	return e, nil
+}
+
+// embeddingsOf names the networks that the profile compares faces with: the accurate pair where the profile has it.
+func embeddingsOf(library *models.Library) []string {
+	var names []string
+	for _, name := range []string{"face_embedding", "face_embedding_192"} {
+		if library.Has(name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		names = append(names, "face_embedding_dlib")
+	}
+	return names
+}
+
+func (e *Engine) assembleFaces(embeddings []string) error {
+	m := face.Models{
+		Detector: e.sessions["face_detector"], FastDetector: e.sessions["face_detector_fast"], Landmarks: e.sessions["face_landmarks"],
+		Iris: e.sessions["iris"], EyeState: e.sessions["eye_state"],
+	}
+	for _, name := range embeddings {
+		asset, ok := e.library.Asset(name)
+		if !ok || asset.Preprocessing == nil {
+			return ekyc.Errorf(ekyc.ErrModelMissing, "the profile has no usable entry for %s", name)
+		}
+		n, err := normalisation(asset.Preprocessing)
+		if err != nil {
+			return err
+		}
+		m.Embeddings = append(m.Embeddings, face.EmbeddingModel{
+			Session: e.sessions[name], Name: asset.Name, SHA256: asset.SHA256, Template: face.Template(asset.Preprocessing.Template), Normalisation: n,
+			Interleaved: asset.Preprocessing.Layout == "NHWC",
+		})
+	}
+	var err error
+	e.faces, err = face.New(m)
+	return err
+}
+
+// attackModels are the networks that look for presentation attacks, and how each is fed.
+var attackModels = []struct {
+	name string
+	kind liveness.Kind
+}{{"presentation_attack", liveness.KindCrop}, {"presentation_attack_tree", liveness.KindTree}}
+
+func (e *Engine) assembleLiveness() error {
+	var m liveness.Models
+	for _, known := range attackModels {
+		session, loaded := e.sessions[known.name]
+		if !loaded {
+			continue
+		}
+		asset, _ := e.library.Asset(known.name)
+		attack := liveness.AttackModel{Session: session, Name: asset.Name, Kind: known.kind, LiveIndex: int(asset.Parameters["live_index"])}
+		if asset.Preprocessing != nil {
+			attack.Side = asset.Preprocessing.Width
+			if asset.Source.Manager == models.Local { // an operator's own weights bring their own crop
+				attack.Scales = []float64{asset.Preprocessing.Scale}
+			}
+		}
+		m.Attacks = append(m.Attacks, attack)
+	}
+	var err error
+	e.liveness, err = liveness.New(e.faces, m)
+	return err
+}
+
+func (e *Engine) assembleReader() error {
+	dictionary, err := e.library.Bytes("text_dictionary")
+	if err != nil {
+		return err
+	}
+	detector := ocr.DetectorOptions{}
+	if asset, ok := e.library.Asset("text_detector"); ok {
+		detector.PixelThreshold, detector.BoxThreshold = asset.Parameters["pixel_threshold"], asset.Parameters["box_threshold"]
+		detector.UnclipRatio = asset.Parameters["unclip_ratio"]
+		if asset.Preprocessing != nil {
+			n, err := normalisation(asset.Preprocessing)
+			if err != nil {
+				return err
+			}
+			detector.Normalisation, detector.Multiple = &n, asset.Preprocessing.Multiple
+		}
+	}
+	m := document.Models{
+		Detector:   ocr.NewDetector(e.sessions["text_detector"], detector),
+		Recogniser: ocr.NewRecogniser(e.sessions["text_recogniser"], ocr.ParseDictionary(dictionary), ocr.RecogniserOptions{}),
+		MRZLine:    e.sessions[mrzLineModel],
+		Faces:      e.faces.Boxes,
+	}
+	if session, ok := e.sessions["text_direction"]; ok {
+		m.Direction = ocr.NewDirection(session)
+	}
+	if session, ok := e.sessions["page_orientation"]; ok {
+		m.Orientation = ocr.NewOrientation(session, nil)
+	}
+	e.reader = document.New(m)
+	return nil
+}
+
+// Close frees the models. No call may be under way.
+func (e *Engine) Close() error {
+	var faults []error
+	for _, s := range e.sessions {
+		faults = append(faults, s.Close())
+	}
+	e.sessions = nil
+	return errors.Join(faults...)
+}
+
+// Threads is the number of threads that one model uses.
+func (e *Engine) Threads() int { return threadsPerModel }
+
+// Profile is the set of models that was loaded.
+func (e *Engine) Profile() models.Profile { return e.library.Profile() }
+
+// Undocumented names the loaded models whose makers do not say what they were trained on; the operator is to be told.
+func (e *Engine) Undocumented() []string {
+	var names []string
+	for _, asset := range e.library.Undocumented() {
+		if _, loaded := e.sessions[asset.Name]; loaded {
+			names = append(names, asset.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// ModelHashes gives the SHA-256 of every loaded model by name.
+func (e *Engine) ModelHashes() map[string]string {
+	hashes := make(map[string]string, len(e.sessions))
+	for name := range e.sessions {
+		if asset, ok := e.library.Asset(name); ok {
+			hashes[name] = asset.SHA256
+		}
+	}
+	return hashes
+}
+
+// ModelTimes gives how long each loaded model has run in all, by name.
+func (e *Engine) ModelTimes() map[string]time.Duration {
+	times := make(map[string]time.Duration, len(e.sessions))
+	for name, session := range e.sessions {
+		_, times[name] = session.Spent()
+	}
+	return times
+}
+
+// Faces is the comparison of faces, for those who enrol many and compare all.
+func (e *Engine) Faces() *face.Analyzer { return e.faces }
+
+// Liveness judges one picture (passive) or several, oldest first (active).
+// Errors: those of decoding, ErrFaceNotFound, ErrFramesCount, ErrCancelled.
+func (e *Engine) Liveness(ctx context.Context, frames []*vision.Picture, hints liveness.Hints) (*liveness.Result, error) {
+	pyramids := make([]*vision.Pyramid, len(frames))
+	for i, f := range frames {
+		pyramids[i] = f.Pyramid
+	}
+	return e.liveness.Analyze(ctx, liveness.Input{Frames: pyramids, Want: hints})
+}
+
+// DocumentRequest is a document to read. Back may be nil, the hints empty; At is the day on which it is read.
+type DocumentRequest struct {
+	Front, Back *vision.Picture
+	TypeHint    ekyc.DocumentType
+	CountryHint string
+	At          time.Time
+}
+
+// ReadDocument finds and reads a document. Errors: ErrDocumentNotFound, ErrCancelled.
+func (e *Engine) ReadDocument(ctx context.Context, r DocumentRequest) (*document.Reading, error) {
+	in := document.Input{Front: r.Front.Pyramid, TypeHint: r.TypeHint, CountryHint: r.CountryHint, At: r.At}
+	if r.Back != nil {
+		in.Back = r.Back.Pyramid
+	}
+	return e.reader.Read(ctx, in)
+}
+
+// ReadMRZ reads only the machine readable zone. Errors: ErrCancelled.
+func (e *Engine) ReadMRZ(ctx context.Context, p *vision.Picture) (*document.MRZ, error) {
+	return e.reader.ReadMRZ(ctx, p.Pyramid)
+}
