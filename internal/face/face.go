@@ -33,8 +33,8 @@ type EmbeddingModel struct {
 	SHA256        string // of the model's file: a vector is compared only with vectors of the same models
 	Template      Template
 	Normalisation vision.Normalisation
-	Interleaved   bool      // the network's layout is NHWC instead of NCHW
-	Weight        float64   // share in the joined cosine; 0 counts as 1
+	Interleaved   bool    // the network's layout is NHWC instead of NCHW
+	Weight        float64 // share in the joined cosine; 0 counts as 1
 }
 
 // Analyzer runs the models. It is safe for concurrent use.

@@ -37,14 +37,13 @@ const (
 	treeSide   = 256
 	treeSides  = 1.3 // of the face box, as the network's makers cut it
 	treeMiddle = 0.2 // the makers' threshold
-	treeSpread = 0.1 // how far from it an answer is clear: a prior, not a fit
 	// Answers closer to certainty than this are not told apart: a saturated network is not that much surer.
 	surestAnswer = 0.0001
 )
 
-// defaultScales are those of the two Silent-Face networks nearest to what this one does best with: 2.7 as its makers cut,
-// 2.2 for pictures that have less around the face.
-var defaultScales = []float64{2.7, 2.2}
+// defaultScales: 2.7 as the network's makers cut, and 1.7 for pictures that show little around the face. A single scale is
+// fooled by what happens to lie at the crop's border.
+var defaultScales = []float64{2.7, 1.7}
 
 // score is the network's evidence for life as log odds: 0 undecided, positive live.
 func (m AttackModel) score(ctx context.Context, p *vision.Pyramid, box vision.Rect) (float64, error) {
@@ -56,7 +55,7 @@ func (m AttackModel) score(ctx context.Context, p *vision.Pyramid, box vision.Re
 	}
 }
 
-// crops is the mean of the log odds over the scales.
+// crops is the mean of the log odds over the scales and their mirror images.
 func (m AttackModel) crops(ctx context.Context, p *vision.Pyramid, box vision.Rect) (float64, error) {
 	scales := m.Scales
 	if len(scales) == 0 {
@@ -69,19 +68,21 @@ func (m AttackModel) crops(ctx context.Context, p *vision.Pyramid, box vision.Re
 	sum := 0.0
 	for _, scale := range scales {
 		input := p.Sample(insideCrop(box, scale, p.Native().Bounds()), side, side)
-		out, err := m.Session.Run(ctx, vision.Planar(vision.Normalisation{Std: [3]float32{1, 1, 1}, BGR: true}, input))
-		if err != nil {
-			return 0, err
+		for _, view := range []*vision.RGB{input, input.Mirror()} {
+			out, err := m.Session.Run(ctx, vision.Planar(vision.Normalisation{Std: [3]float32{1, 1, 1}, BGR: true}, view))
+			if err != nil {
+				return 0, err
+			}
+			if len(out) != 1 || m.LiveIndex >= len(out[0].Data) {
+				return 0, ekyc.Errorf(ekyc.ErrModelAltered, "the attack model %s does not have the outputs that are expected", m.Name)
+			}
+			sum += logOdds(vision.Softmax(out[0].Data)[m.LiveIndex])
 		}
-		if len(out) != 1 || m.LiveIndex >= len(out[0].Data) {
-			return 0, ekyc.Errorf(ekyc.ErrModelAltered, "the attack model %s does not have the outputs that are expected", m.Name)
-		}
-		sum += logOdds(vision.Softmax(out[0].Data)[m.LiveIndex])
 	}
-	return sum / float64(len(scales)), nil
+	return sum / float64(2*len(scales)), nil
 }
 
-// tree is the distance of the leaves' product from the makers' threshold.
+// tree is the log odds of the leaves' product against the makers' threshold.
 func (m AttackModel) tree(ctx context.Context, p *vision.Pyramid, box vision.Rect) (float64, error) {
 	input := p.Sample(box.Square().Expand(treeSides), treeSide, treeSide)
 	out, err := m.Session.Run(ctx, vision.Interleaved(vision.UniformNormalisation(0, 255), input))
@@ -95,8 +96,7 @@ func (m AttackModel) tree(ctx context.Context, p *vision.Pyramid, box vision.Rec
 	for i, v := range out[0].Data {
 		attack += math.Abs(float64(v)) * float64(out[1].Data[i])
 	}
-	limit := math.Log(1/surestAnswer - 1)
-	return min(limit, max(-limit, (treeMiddle-attack)/treeSpread)), nil
+	return logOdds(treeMiddle) - logOdds(attack), nil
 }
 
 // insideCrop scales a box about its centre, shrinks the scale where the picture is too small and moves the crop inside, as
