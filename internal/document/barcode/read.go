@@ -11,7 +11,6 @@ package barcode
 import "C"
 
 import (
-	"math"
 	"slices"
 	"unsafe"
 
@@ -46,14 +45,17 @@ const (
 	maxSide = 12000
 	minSide = 16
 	// comfortableSide in pixels: a licence's PDF417 is three quarters of its width and has 200 to 300 modules across, which are
-	// then four pixels wide. Larger images are searched at this size first.
+	// then four pixels wide. Larger images and regions are brought to this size.
 	comfortableSide = 1600
-	// retrySide: images smaller than this are tried again at twice their size, which helps modules of less than two pixels.
-	retrySide = 1200
+	// cheapSide: images up to this size are tried at other scales too, which costs little.
+	cheapSide = 1000
+	// fineSide: regions shorter than this are tried at twice their size, which helps modules of less than two pixels.
+	fineSide = 900
 )
 
-// Read finds and reads the bar codes of a grey image, one byte a pixel, rows stride bytes apart, in any orientation. It tries a
-// few scales and both ways of thresholding, and stops at the first that gives anything. No symbol is an empty result, no error. It
+// Read finds and reads the bar codes of a grey image, one byte a pixel, rows stride bytes apart, in any orientation. It looks at the
+// whole image first, then at the parts that are striped like a stacked bar code, set upright, at a few scales and by both ways of
+// thresholding, and stops at the first that gives anything. No symbol is an empty result, no error. It
 // fails with ErrInvalidArgument for a raster that is not what its dimensions say, and ErrInternal when the library does.
 func Read(gray []byte, width, height, stride int) ([]Symbol, error) {
 	if width < 1 || height < 1 || width > maxSide || height > maxSide || stride < width || len(gray) < stride*(height-1)+width {
@@ -62,29 +64,35 @@ func Read(gray []byte, width, height, stride int) ([]Symbol, error) {
 	if width < minSide || height < minSide {
 		return nil, nil
 	}
-	native := raster{gray, width, height, stride}
-	for _, a := range attempts(width, height) {
-		symbols, err := a.read(native)
+	m := raster{gray, width, height, stride}.gray()
+	for _, a := range wholeImage(width, height) {
+		symbols, err := a.read(m)
 		if err != nil || len(symbols) > 0 {
 			return symbols, err
 		}
 	}
-	return readWithoutStart(native)
+	for _, r := range findRegions(m) {
+		symbols, err := r.read(m)
+		if err != nil || len(symbols) > 0 {
+			return symbols, err
+		}
+	}
+	return readWithoutStart(m)
 }
 
 // readWithoutStart tries symbols whose start pattern is missing, as they lie and upside down. Their corners are the image's.
-func readWithoutStart(native raster) ([]Symbol, error) {
-	m := native.gray()
+func readWithoutStart(m *vision.Gray) ([]Symbol, error) {
 	for range 2 {
 		for _, drawn := range withStart(m) {
-			symbols, err := raster{drawn.Pix, drawn.Width, drawn.Height, drawn.Width}.read(false)
+			symbols, err := whole(drawn).read(false)
 			for i := range symbols {
-				symbols[i].Corners = vision.Rect{X1: float64(native.width), Y1: float64(native.height)}.Quad()
+				symbols[i].Corners = vision.Rect{X1: float64(m.Width), Y1: float64(m.Height)}.Quad()
 			}
 			if err != nil || len(symbols) > 0 {
 				return symbols, err
 			}
 		}
+		m = &vision.Gray{Pix: slices.Clone(m.Pix), Width: m.Width, Height: m.Height}
 		slices.Reverse(m.Pix)
 	}
 	return nil, nil
@@ -95,26 +103,57 @@ func ReadGray(m *vision.Gray) ([]Symbol, error) {
 	return Read(m.Pix, m.Width, m.Height, m.Width)
 }
 
-// attempt is one way to look at an image: its scale, how far it is turned in degrees, and the threshold.
+// attempt is one way to look at an image: its scale and the threshold, one for all (global) or one for each neighbourhood.
 type attempt struct {
 	scale  float64
-	turn   float64
 	global bool
 }
 
-// attempts lists the ways from the likeliest and cheapest to the last resort. The library finds quarter turns itself; for PDF417 it
-// tolerates few degrees between them.
-func attempts(width, height int) []attempt {
-	comfortable := min(1, comfortableSide/float64(max(width, height)))
-	list := []attempt{{comfortable, 0, false}}
-	if comfortable < 1 {
-		list = append(list, attempt{1, 0, false})
+// wholeImage lists the ways to look at a whole image.
+func wholeImage(width, height int) []attempt {
+	list := []attempt{{min(1, comfortableSide/float64(max(width, height))), false}}
+	if max(width, height) <= cheapSide {
+		list = append(list, attempt{1, true}, attempt{2, false}, attempt{0.5, false})
 	}
-	list = append(list, attempt{comfortable, 0, true}, attempt{comfortable, 12, false}, attempt{comfortable, -12, false}, attempt{comfortable / 2, 0, false})
-	if max(width, height) < retrySide {
-		list = append(list, attempt{2, 0, false})
+	return list
+}
+
+func (a attempt) read(m *vision.Gray) ([]Symbol, error) {
+	scaled := m
+	if a.scale != 1 {
+		scaled = m.Resize(max(minSide, int(float64(m.Width)*a.scale)), max(minSide, int(float64(m.Height)*a.scale)))
 	}
-	return append(list, attempt{comfortable, 24, false}, attempt{comfortable, -24, false}, attempt{comfortable, 36, false}, attempt{comfortable, -36, false})
+	symbols, err := whole(scaled).read(a.global)
+	for i := range symbols {
+		for k, p := range symbols[i].Corners {
+			symbols[i].Corners[k] = vision.Point{X: p.X * float64(m.Width) / float64(scaled.Width), Y: p.Y * float64(m.Height) / float64(scaled.Height)}
+		}
+	}
+	return symbols, err
+}
+
+// read tries a striped region, set upright.
+func (r region) read(m *vision.Gray) ([]Symbol, error) {
+	scale := min(1, comfortableSide/r.width)
+	list := []attempt{{scale, false}, {scale, true}}
+	if r.width < fineSide {
+		list = append(list, attempt{2, false})
+	} else {
+		list = append(list, attempt{scale / 2, false})
+	}
+	for _, a := range list {
+		image, back := r.cut(m, a.scale)
+		symbols, err := whole(image).read(a.global)
+		for i := range symbols {
+			for k, p := range symbols[i].Corners {
+				symbols[i].Corners[k] = back(p)
+			}
+		}
+		if err != nil || len(symbols) > 0 {
+			return symbols, err
+		}
+	}
+	return nil, nil
 }
 
 type raster struct {
@@ -122,70 +161,18 @@ type raster struct {
 	width, height, stride int
 }
 
-func (a attempt) read(native raster) ([]Symbol, error) {
-	if a.scale == 1 && a.turn == 0 {
-		return native.read(a.global)
-	}
-	m := native.gray()
-	width, height := max(minSide, int(float64(m.Width)*a.scale)), max(minSide, int(float64(m.Height)*a.scale))
-	if a.scale != 1 {
-		m = m.Resize(width, height)
-	}
-	back := func(p vision.Point) vision.Point { return p }
-	if a.turn != 0 {
-		m, back = turned(m, a.turn)
-	}
-	symbols, err := raster{m.Pix, m.Width, m.Height, m.Width}.read(a.global)
-	for i := range symbols {
-		for k, p := range symbols[i].Corners {
-			p = back(p)
-			symbols[i].Corners[k] = vision.Point{X: p.X * float64(native.width) / float64(width), Y: p.Y * float64(native.height) / float64(height)}
-		}
-	}
-	return symbols, err
-}
+func whole(m *vision.Gray) raster { return raster{m.Pix, m.Width, m.Height, m.Width} }
 
-// gray copies the raster without the padding of its rows.
+// gray copies the raster without the padding of its rows, or takes it as it is where it has none.
 func (r raster) gray() *vision.Gray {
+	if r.stride == r.width {
+		return &vision.Gray{Pix: r.pix[:r.width*r.height], Width: r.width, Height: r.height}
+	}
 	m := vision.NewGray(r.width, r.height)
 	for y := range r.height {
 		copy(m.Pix[y*r.width:(y+1)*r.width], r.pix[y*r.stride:])
 	}
 	return m
-}
-
-// turned rotates an image about its middle onto a canvas that holds all of it, and gives the way back for points.
-func turned(m *vision.Gray, degrees float64) (*vision.Gray, func(vision.Point) vision.Point) {
-	sin, cos := math.Sincos(degrees * math.Pi / 180)
-	w, h := float64(m.Width), float64(m.Height)
-	width, height := int(w*math.Abs(cos)+h*math.Abs(sin)), int(w*math.Abs(sin)+h*math.Abs(cos))
-	out := vision.NewGray(width, height)
-	back := func(p vision.Point) vision.Point {
-		x, y := p.X-float64(width)/2, p.Y-float64(height)/2
-		return vision.Point{X: x*cos + y*sin + w/2, Y: y*cos - x*sin + h/2}
-	}
-	for y := range height {
-		for x := range width {
-			p := back(vision.Point{X: float64(x) + 0.5, Y: float64(y) + 0.5})
-			out.Pix[y*width+x] = bilinear(m, p.X-0.5, p.Y-0.5)
-		}
-	}
-	return out, back
-}
-
-// paper is what surrounds an image: white, as a quiet zone is.
-const paper = 255
-
-func bilinear(m *vision.Gray, x, y float64) byte {
-	x0, y0 := int(math.Floor(x)), int(math.Floor(y))
-	if x0 < 0 || y0 < 0 || x0+1 >= m.Width || y0+1 >= m.Height {
-		return paper
-	}
-	fx, fy := x-float64(x0), y-float64(y0)
-	at := y0*m.Width + x0
-	upper := float64(m.Pix[at])*(1-fx) + float64(m.Pix[at+1])*fx
-	lower := float64(m.Pix[at+m.Width])*(1-fx) + float64(m.Pix[at+m.Width+1])*fx
-	return byte(upper*(1-fy) + lower*fy + 0.5)
 }
 
 // read hands the raster to the library as it is.
