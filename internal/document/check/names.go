@@ -218,7 +218,7 @@ func (n personName) letters() int { return len(squeeze(n.whole())) }
 type nameRelation struct {
 	Distance   int  // least number of differing letters over the ways to order the parts
 	Letters    int  // letters of the coded name
-	Partial    bool // one name leaves out words of the other, and the words they share agree
+	Partial    bool // the words that both names have agree, although one may leave out some
 	Truncated  bool // the coded name fills its field, so its end may be cut off
 	Comparable bool // false when the printed name is in a script that has no transliteration table
 }
@@ -251,7 +251,6 @@ func compareNames(printed, coded personName, truncated bool) nameRelation {
 		relation.Partial = relation.Partial || shareWords(p, coded, truncated) || sharePart(p, coded, truncated)
 	}
 	relation.Distance = max(0, best)
-	relation.Partial = relation.Partial && relation.Distance > 0
 	return relation
 }
 

@@ -18,7 +18,7 @@ func TestNationalNumber(t *testing.T) {
 		{"POL", "44051401359", numberHolds}, {"POL", "44051401358", numberRefuted},
 		{"TUR", "10000000146", numberHolds}, {"TUR", "10000000147", numberRefuted},
 		{"ROU", "1800101221144", numberHolds}, {"ROU", "1800101221145", numberRefuted},
-		{"BGR", "7523169263", numberHolds}, {"BGR", "7523169264", numberRefuted},
+		{"BGR", "7523169263", numberHolds}, {"BGR", "7523169264", numberRefuted}, {"BGR", "7501010010", numberHolds},
 		{"EST", "38001085718", numberHolds}, {"EST", "38001085719", numberRefuted}, {"LTU", "33309240064", numberHolds},
 		{"FIN", "131052308T", numberHolds}, {"FIN", "131052A308T", numberHolds}, {"FIN", "131052308U", numberRefuted},
 		{"CHN", "11010519491231002X", numberHolds}, {"CHN", "110105194912310021", numberRefuted},

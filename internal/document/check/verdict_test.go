@@ -67,6 +67,23 @@ func TestVerdicts(t *testing.T) {
 			set(in, SourceVIZ, Surname, "Lefebvre")
 			in.Text = []string{"SURNAME", "Lefebvre", "Camille Estelle", "P<FRADELACROIX<<CAMILLE<ESTELLE<<<<<<<<<<<<<"}
 		}, verdicts{mrzValid: true}},
+		{"one letter of the name misread", passport, func(in *Input) { set(in, SourceVIZ, Surname, "Delacroiy") }, verdicts{valid: true, mrzValid: true}},
+		{"specimen word in the holder's name", passport, func(in *Input) { in.SpecimenWords = []string{"CROIX"} }, verdicts{valid: true, mrzValid: true}},
+		{"number read doubtfully", licence, func(in *Input) {
+			unreadBarcode(in, false)
+			in.Barcode, in.Back = nil, nil
+			in.Fields[DocumentNumber] = []Field{{Value: "D4920718", Source: SourceVIZ, Confidence: 0.55}}
+		}, verdicts{retake: true}},
+		{"card of a country whose cards have no zone", card, func(in *Input) {
+			in.MRZ, in.Country, in.Front.Country, in.Back.Country = &MRZ{}, "IND", "IND", "IND"
+			in.Policy.AcceptedCountries = nil
+		}, verdicts{valid: true}},
+		{"zone of a card of a country whose cards need none", card, func(in *Input) {
+			in.MRZ, in.Country, in.Front.Country, in.Back.Country = &MRZ{Seen: true}, "IND", "IND", "IND"
+			in.Policy.AcceptedCountries = nil
+		}, verdicts{retake: true}},
+		{"personal number printed as the card's", card, func(in *Input) { set(in, SourceVIZ, DocumentNumber, "12345678Z") }, verdicts{valid: true, mrzValid: true}},
+		{"print says permanent and the zone does not", passport, func(in *Input) { set(in, SourceVIZ, DateOfExpiry, "9999-05-09") }, verdicts{mrzValid: true}},
 		{"front of a card only", card, func(in *Input) { in.MRZ, in.Back = &MRZ{}, nil }, verdicts{retake: true}},
 		{"fields and nothing else", passport, func(in *Input) {
 			*in = Input{Type: in.Type, Country: in.Country, Fields: in.Fields, At: in.At}
@@ -161,5 +178,46 @@ func TestCenturyOfBirth(t *testing.T) {
 	result := Validate(Input{MRZ: &MRZ{Lines: zoneLines(t, d, mrz.TD3), Given: true}, At: verifiedOn})
 	if c := outcomeOf(t, result, "dates_order"); c.Status != ekyc.Pass || !result.Expired {
 		t.Errorf("%s: %s, expired %t", c.Status, c.Message, result.Expired)
+	}
+}
+
+// TestSeverityFollowsFromTheReadings: how grave one contradiction is depends on how sure the readings are.
+func TestSeverityFollowsFromTheReadings(t *testing.T) {
+	t.Parallel()
+	refuted := func(in *Input) { in.MRZ.Lines = replaced(in.MRZ.Lines, 1, 9, nextDigit(in.MRZ.Lines[1][9])) }
+	doubtful := func(in *Input, value string) {
+		in.Fields[DateOfBirth] = []Field{{Value: value, Source: SourceVIZ, Confidence: 0.8}}
+	}
+	for _, test := range []struct {
+		about, name string
+		spoil       func(*Input)
+		status      ekyc.CheckStatus
+		severity    ekyc.Severity
+		proven      bool
+	}{
+		{"two readers", "mrz_check_document_number", refuted, ekyc.Fail, ekyc.SeverityCritical, true},
+		{"one reader", "mrz_check_document_number", func(in *Input) { refuted(in); in.MRZ.Agreement = NotAsked }, ekyc.Fail, ekyc.SeverityMajor, false},
+		{"readers differ", "mrz_check_document_number", func(in *Input) { refuted(in); in.MRZ.Agreement = Differs }, ekyc.Warn, ekyc.SeverityMinor, false},
+		{"one digit of print", "mrz_viz_birth_date", func(in *Input) { set(in, SourceVIZ, DateOfBirth, "1985-07-28") }, ekyc.Fail, ekyc.SeverityMajor, false},
+		{"several digits of print", "mrz_viz_birth_date", func(in *Input) { set(in, SourceVIZ, DateOfBirth, "1961-07-28") }, ekyc.Fail, ekyc.SeverityCritical, false},
+		{"several digits of uncertain print", "mrz_viz_birth_date", func(in *Input) { doubtful(in, "1961-07-28") }, ekyc.Fail, ekyc.SeverityMajor, false},
+		{"last day", "document_not_expired", func(in *Input) { *in = expiring(t, *in, "2026-03-15") }, ekyc.Pass, ekyc.SeverityMajor, false},
+		{"day after the last", "document_not_expired", func(in *Input) { *in = expiring(t, *in, "2026-03-14") }, ekyc.Warn, ekyc.SeverityMinor, false},
+		{"birthday of age", "minimum_age", func(in *Input) { everywhere(t, in, DateOfBirth, "2008-03-15", td3Birth) }, ekyc.Pass, ekyc.SeverityMajor, false},
+		{"day left open in print", "mrz_viz_birth_date", func(in *Input) { set(in, SourceVIZ, DateOfBirth, "1985-07") }, ekyc.Warn, ekyc.SeverityMinor, false},
+		{"sex left open in print", "mrz_viz_sex", func(in *Input) { set(in, SourceVIZ, Sex, "X") }, ekyc.Warn, ekyc.SeverityMinor, false},
+		{"nationality in words", "mrz_viz_nationality", func(in *Input) { set(in, SourceVIZ, Nationality, "Française") }, ekyc.NotExecuted, ekyc.SeverityInfo, false},
+	} {
+		t.Run(test.about, func(t *testing.T) {
+			t.Parallel()
+			in := passport(t)
+			in.Claimed = nil
+			test.spoil(&in)
+			result := Validate(in)
+			c := outcomeOf(t, result, test.name)
+			if c.Status != test.status || c.Severity != test.severity || result.ProvenForgery != test.proven {
+				t.Errorf("%s %s, proven %t; want %s %s, %t: %s", c.Status, c.Severity, result.ProvenForgery, test.status, test.severity, test.proven, c.Message)
+			}
+		})
 	}
 }
