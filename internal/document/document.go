@@ -111,6 +111,7 @@ type Reading struct {
 	Readings  map[Key][]Field    `json:"readings"`
 	Conflicts []Key              `json:"conflicts"`
 	MRZ       *MRZ               `json:"mrz"`
+	Barcodes  []BarcodeReading   `json:"barcodes"`
 	Portrait  *Portrait          `json:"portrait"`
 	Quality   Quality            `json:"quality"`
 	Sides     []Side             `json:"sides"`

@@ -48,11 +48,13 @@ func (r *Reader) Read(ctx context.Context, in Input) (*Reading, error) {
 	return out, nil
 }
 
-// readMachine judges the machine readable zone that reads best, and reads bar codes.
+// readMachine judges the machine readable zone that reads best, and collects the bar codes.
 func (r *Reader) readMachine(ctx context.Context, sides []*side, out *Reading, watch *stopwatch) error {
 	defer watch.start("mrz")()
 	best := sides[0]
+	out.Barcodes = slices.Clone(best.codes)
 	for _, s := range sides[1:] {
+		out.Barcodes = append(out.Barcodes, s.codes...)
 		if s.zone.better(best.zone) {
 			best = s
 		}
@@ -77,7 +79,7 @@ func (out *Reading) see(sides []*side) {
 // evident says whether what was seen speaks for an identity document. A zone or a bar code of the standard is one by itself; else print
 // is needed, together with two more signs: words that name a document or an issuer, fields with captions, a portrait, the outline of a card.
 func evident(sides []*side, out *Reading) bool {
-	if out.MRZ.Found {
+	if out.MRZ.Found || slices.ContainsFunc(out.Barcodes, func(b BarcodeReading) bool { return b.Licence != nil }) {
 		return true
 	}
 	const leastLines, leastSigns = 3, 2
@@ -132,6 +134,14 @@ func (r *Reader) classify(sides []*side, in Input, out *Reading) {
 			issuer(z.Issuer, zoneWeight)
 		} else if z.Issuer != "" {
 			issuer(z.Issuer, unknownCodeWeight)
+		}
+	}
+	for _, b := range out.Barcodes {
+		if kind, ok := b.kind(); ok {
+			votes = append(votes, vote{kind, "", barcodeWeight, "barcode:aamva"})
+			if b.Licence.Country != "" {
+				issuer(b.Licence.Country, barcodeWeight)
+			}
 		}
 	}
 	for _, s := range sides {
@@ -249,6 +259,9 @@ func (r *Reader) gather(sides []*side, in Input, out *Reading) {
 	}
 	if out.MRZ.Found {
 		add(out.MRZ.fields(in.At))
+	}
+	for _, b := range out.Barcodes {
+		add(b.fields())
 	}
 	for _, s := range sides {
 		v := &visual{

@@ -24,6 +24,7 @@ type side struct {
 	toImage  vision.Homography
 	lines    []TextLine
 	portrait *Portrait
+	codes    []BarcodeReading
 }
 
 const (
@@ -147,19 +148,23 @@ func (r *Reader) detail(ctx context.Context, s *side, watch *stopwatch) error {
 	return nil
 }
 
-// readPage reads the print and looks for the portrait, at the same time.
+// readPage reads the print, looks for the portrait and for bar codes, at the same time.
 func (r *Reader) readPage(ctx context.Context, s *side, watch *stopwatch) error {
 	var group sync.WaitGroup
-	var faceErr error
+	var faceErr, codeErr error
 	group.Go(func() {
 		defer watch.start("portrait")()
 		s.portrait, faceErr = r.findPortrait(ctx, s.pyramid, s)
+	})
+	group.Go(func() {
+		defer watch.start("barcode")()
+		s.codes, codeErr = findCodes(s)
 	})
 	lap := watch.start("read")
 	err := r.readLines(ctx, s)
 	lap()
 	group.Wait()
-	return cmp.Or(err, faceErr)
+	return cmp.Or(err, faceErr, codeErr)
 }
 
 // readLines recognises the lines inside the document, apart from the machine readable zone's.

@@ -83,8 +83,8 @@ func growQuad(q vision.Quad, along, across float64) vision.Quad {
 // measureInk is the black-hat transform: the closing of the image (thin dark strokes filled from their surroundings) minus the image.
 func (s *strip) measureInk(g *vision.Gray) {
 	closed := slices.Clone(g.Pix)
-	extreme(closed, s.width, s.height, strokeReach, func(a, b byte) byte { return max(a, b) })
-	extreme(closed, s.width, s.height, strokeReach, func(a, b byte) byte { return min(a, b) })
+	extreme(closed, s.width, s.height, func(a, b byte) byte { return max(a, b) })
+	extreme(closed, s.width, s.height, func(a, b byte) byte { return min(a, b) })
 	s.ink = make([]float64, len(closed))
 	for i := range closed {
 		s.ink[i] = float64(closed[i]) - float64(g.Pix[i])
@@ -95,19 +95,25 @@ func (s *strip) measureInk(g *vision.Gray) {
 	s.inkQuantum = sorted[len(sorted)/2] + 0.15*(sorted[len(sorted)*95/100]-sorted[len(sorted)/2])
 }
 
-// extreme replaces each byte by the maximum or minimum over a square of the given reach, separably.
-func extreme(pix []byte, width, height, reach int, pick func(a, b byte) byte) {
-	line := make([]byte, max(width, height))
+// extreme replaces each byte by the maximum or minimum over a square of strokeReach to all sides, separably. The window of
+// 2·4+1 values is built by doubling: of two, of four, of eight, and one more.
+func extreme(pix []byte, width, height int, pick func(a, b byte) byte) {
+	size := max(width, height) + 4*strokeReach
+	line, next := make([]byte, size), make([]byte, size)
 	pass := func(start, step, n int) {
-		for i := range n {
-			line[i] = pix[start+i*step]
+		for i := range n + 2*strokeReach { // the ends repeat
+			line[i] = pix[start+min(max(i-strokeReach, 0), n-1)*step]
+		}
+		length := n + 2*strokeReach
+		copy(next, line[:length])
+		for shift := 1; shift < 2*strokeReach; shift *= 2 {
+			length -= shift
+			for i := range length {
+				next[i] = pick(next[i], next[i+shift])
+			}
 		}
 		for i := range n {
-			v := line[i]
-			for j := max(0, i-reach); j <= min(n-1, i+reach); j++ {
-				v = pick(v, line[j])
-			}
-			pix[start+i*step] = v
+			pix[start+i*step] = pick(next[i], line[i+2*strokeReach])
 		}
 	}
 	for y := range height {

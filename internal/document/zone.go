@@ -30,8 +30,8 @@ const (
 	// surely: a zone whose lines lose no more than this against the free reading, in nats a line, is not searched for further.
 	surely = 2.0
 	// The network is sure of 96 % of the steps on lines of a zone, of 93 % at most on lines that stand on their head, of 50 to 90 % on
-	// other print: below leastCertainty decoding is not worth its time.
-	leastCertainty = 0.86
+	// other print: below leastCertainty decoding is not worth its time, and below leastFirst on one line neither is reading the others.
+	leastCertainty, leastFirst = 0.86, 0.80
 	// plainMargin in nats makes a character plain. On zones 97 to 100 % of the characters are, on print decoded as one up to 82 %.
 	plainMargin, leastLegible = 1.0, 0.86
 	// mostClarity is the clarity of a zone without loss whose weakest character has enoughMargin, in nats: nothing is left to be gained.
@@ -59,9 +59,9 @@ func (r *Reader) findZone(ctx context.Context, p *vision.Pyramid, boxes []ocr.Bo
 			if z.better(best) {
 				best = z
 			}
-		}
-		if best != nil && -best.reading.Score < surely && best.legible >= leastLegible {
-			break
+			if best != nil && -best.reading.Score < surely && best.legible >= leastLegible {
+				return r.refine(ctx, p, best)
+			}
 		}
 	}
 	if best == nil {
@@ -112,11 +112,15 @@ func (s *strip) measure(group []row) []row {
 
 // readRows reads the rows as one zone. nil: they are none.
 func (r *Reader) readRows(ctx context.Context, p *vision.Pyramid, rows []row) (*zone, error) {
-	probabilities, err := r.lineProbabilities(ctx, p, rows)
+	probabilities, err := r.lineProbabilities(ctx, p, rows[:1])
+	if err != nil || certainty(probabilities) < leastFirst {
+		return nil, err
+	}
+	rest, err := r.lineProbabilities(ctx, p, rows[1:])
 	if err != nil {
 		return nil, err
 	}
-	if certainty(probabilities) < leastCertainty {
+	if probabilities = append(probabilities, rest...); certainty(probabilities) < leastCertainty {
 		return nil, nil
 	}
 	lines := make([]mrz.Row, len(rows))
