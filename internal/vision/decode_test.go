@@ -8,6 +8,7 @@ import (
 	"image/color"
 	"image/png"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"ekyc"
@@ -161,6 +162,45 @@ func TestDeepPNGIsBoundedByMemoryNotOnlyByPixels(t *testing.T) {
 	info.BytesPerPixel = 4
 	if err := info.check(SceneLimits); err != nil {
 		t.Fatalf("36 megapixels of 8 bits a channel were refused: %v", err)
+	}
+}
+
+// manyScans is a progressive JPEG in which empty scans follow the first one: few bytes, and each scan passes over all pixels.
+func manyScans(side, scans int) []byte {
+	segment := func(marker byte, body ...byte) []byte {
+		return append(binary.BigEndian.AppendUint16([]byte{0xff, marker}, uint16(len(body)+2)), body...)
+	}
+	size := binary.BigEndian.AppendUint16(nil, uint16(side))
+	frame := slices.Concat([]byte{8}, size, size, []byte{1, 1, 0x11, 0})
+	oneCode := append([]byte{1}, make([]byte, 15)...) // one symbol, of one bit
+	data := slices.Concat([]byte{0xff, 0xd8}, segment(0xdb, append([]byte{0}, bytes.Repeat([]byte{16}, 64)...)...), segment(0xc2, frame...),
+		segment(0xc4, append(append([]byte{0x00}, oneCode...), 0)...), segment(0xc4, append(append([]byte{0x10}, oneCode...), 0xe0)...),
+		segment(0xda, 1, 1, 0, 0, 0, 0), make([]byte, side*side/64/8+1))
+	for range scans { // each says that the next 32767 blocks, and all of a small picture, are empty
+		data = append(append(data, segment(0xda, 1, 1, 0, 1, 63, 0)...), 0x7f, 0xfe, 0x7f, 0xfe)
+	}
+	return append(data, 0xff, 0xd9)
+}
+
+func TestManyScansAreRefusedBeforeDecoding(t *testing.T) {
+	t.Parallel()
+	if _, err := Decode(manyScans(256, 10), SceneLimits); err != nil {
+		t.Errorf("an ordinary number of scans: %v", err)
+	}
+	if _, err := Inspect(manyScans(6000, 400), SceneLimits); ekyc.CodeOf(err) != ekyc.ErrImageCorrupt {
+		t.Errorf("400 scans of 36 megapixels: %v", err)
+	}
+}
+
+func TestStrayBytesBetweenMarkersAreTolerated(t *testing.T) {
+	t.Parallel()
+	data := withOrientation(encodeJPEG(t, gradient(320, 240).Rotate90(3), 90), 6, binary.BigEndian)
+	p, err := Decode(slices.Concat(data[:2], []byte{0xff, 0xfe, 0, 4, 'o', 'k', 0, 0, 0}, data[2:]), SceneLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Native().Width != 320 {
+		t.Error("the orientation behind the stray bytes was not applied")
 	}
 }
 

@@ -13,7 +13,10 @@ static int ekyc_jpeg_header(const unsigned char *data, unsigned long size, int *
 	if (!h) return -1;
 	int subsampling = 0;
 	int rc = tjDecompressHeader3(h, data, size, width, height, &subsampling, colorspace);
-	if (rc) strncpy(message, tjGetErrorStr2(h), 199);
+	if (rc) {
+		strncpy(message, tjGetErrorStr2(h), 199);
+		if (tjGetErrorCode(h) == TJERR_WARNING) rc = 0; // whether it matters is told by the decoding
+	}
 	tjDestroy(h);
 	return rc;
 }
@@ -42,7 +45,11 @@ static int ekyc_jpeg_encode(const unsigned char *pixels, int width, int height, 
 import "C"
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"iter"
 	"strings"
 	"unsafe"
 )
@@ -50,7 +57,11 @@ import (
 // messageSize is the room for a message of libjpeg-turbo (JMSG_LENGTH_MAX is 200).
 const messageSize = 200
 
-// jpegHeader reads size and colour space of a JPEG without decoding it.
+// maxScanPixels bounds the work of one decode: every scan of a progressive JPEG passes over the whole picture, and 250 KB of
+// empty scans over 40 megapixels take most of a minute. Encoders write about ten scans; this allows 25 at 40 megapixels.
+const maxScanPixels = 1_000_000_000
+
+// jpegHeader reads size and colour space of a JPEG without decoding it, and refuses one that costs too much to decode.
 func jpegHeader(data []byte) (width, height int, fourChannels bool, err error) {
 	var w, h, space C.int
 	message := make([]C.char, messageSize)
@@ -60,7 +71,58 @@ func jpegHeader(data []byte) (width, height int, fourChannels bool, err error) {
 	if w <= 0 || h <= 0 { // libjpeg-turbo takes tables without an image for success
 		return 0, 0, false, errors.New("the file holds no image")
 	}
+	scans := 0
+	for marker := range jpegSegments(data) {
+		if marker == markerScan {
+			scans++
+		}
+	}
+	if scans*int(w)*int(h) > maxScanPixels {
+		return 0, 0, false, fmt.Errorf("%d scans of %d x %d pixels", scans, w, h)
+	}
 	return int(w), int(h), space == C.TJCS_CMYK || space == C.TJCS_YCCK, nil
+}
+
+// The markers of JPEG (ITU-T T.81, table B.1) that are told apart here.
+const (
+	markerTEM  = 0x01 // stands alone, as RST0 to RST7 and SOI do
+	markerRST0 = 0xd0
+	markerSOI  = 0xd8
+	markerEOI  = 0xd9
+	markerScan = 0xda
+	markerAPP1 = 0xe1
+)
+
+// jpegSegments walks the marker segments of a JPEG up to its end, over the coded data of the scans and over stray bytes as
+// libjpeg-turbo does. A segment comes without its length; one that is cut off ends the walk.
+func jpegSegments(data []byte) iter.Seq2[byte, []byte] {
+	return func(yield func(byte, []byte) bool) {
+		for at := 2; at < len(data); {
+			next := bytes.IndexByte(data[at:], 0xff)
+			if next < 0 || at+next+1 >= len(data) {
+				return
+			}
+			at += next + 1
+			marker := data[at]
+			switch {
+			case marker == 0xff: // fill byte
+				continue
+			case marker == 0, marker == markerTEM, marker >= markerRST0 && marker <= markerSOI: // no segment
+				at++
+				continue
+			case marker == markerEOI || at+3 > len(data):
+				return
+			}
+			length := int(binary.BigEndian.Uint16(data[at+1:]))
+			if length < 2 || at+1+length > len(data) {
+				return
+			}
+			if !yield(marker, data[at+3:at+1+length]) {
+				return
+			}
+			at += 1 + length
+		}
+	}
 }
 
 // decodeJPEG decodes a JPEG of the size that jpegHeader gave. Stray bytes between markers are tolerated, as cameras write them;

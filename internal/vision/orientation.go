@@ -27,26 +27,15 @@ func (m *RGB) Orient(orientation int) *RGB {
 	return m
 }
 
-// jpegOrientation walks the markers of a JPEG up to the scan for an Exif APP1 segment.
+// jpegOrientation looks for an Exif APP1 segment before the first scan of a JPEG.
 func jpegOrientation(data []byte) int {
-	for at := 2; at+4 <= len(data) && data[at] == 0xff; {
-		marker := data[at+1]
-		if marker == 0xff { // fill byte
-			at++
-			continue
-		}
-		if marker == 0xda || marker == 0xd9 {
+	for marker, segment := range jpegSegments(data) {
+		if marker == markerScan {
 			break
 		}
-		length := int(binary.BigEndian.Uint16(data[at+2:]))
-		if length < 2 || at+2+length > len(data) {
-			break
-		}
-		segment := data[at+4 : at+2+length]
-		if marker == 0xe1 && bytes.HasPrefix(segment, []byte("Exif\x00\x00")) {
+		if marker == markerAPP1 && bytes.HasPrefix(segment, []byte("Exif\x00\x00")) {
 			return tiffOrientation(segment[6:])
 		}
-		at += 2 + length
 	}
 	return 1
 }
