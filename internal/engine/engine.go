@@ -25,10 +25,12 @@ type Engine struct {
 	faces    *face.Analyzer
 	liveness *liveness.Analyzer
 	reader   *document.Reader
+	openedIn time.Duration
 }
 
 // Open loads the models of the library and assembles the modules. Errors: ErrRuntimeMissing, ErrModelMissing, ErrModelAltered.
 func Open(library *models.Library) (*Engine, error) {
+	start := time.Now()
 	l, err := newLoader(library)
 	if err != nil {
 		return nil, err
@@ -51,8 +53,12 @@ func Open(library *models.Library) (*Engine, error) {
 			return nil, errors.Join(err, e.Close())
 		}
 	}
+	e.openedIn = time.Since(start)
 	return e, nil
 }
+
+// OpenedIn is how long Open took.
+func (e *Engine) OpenedIn() time.Duration { return e.openedIn }
 
 // embeddingsOf names the networks that the profile compares faces with: the accurate pair where the profile has it.
 func embeddingsOf(library *models.Library) []string {

@@ -30,6 +30,7 @@ func checkInput(r *document.Reading, policy check.Policy, at time.Time) check.In
 	if !in.Images {
 		return in
 	}
+	in.Barcode = checkBarcode(r.Barcodes)
 	in.Front = &check.Side{}
 	if len(r.Sides) > 1 {
 		in.Back = &check.Side{}
@@ -69,6 +70,19 @@ func checkMRZ(m *document.MRZ) *check.MRZ {
 	}
 	if m.Found {
 		out.Side = sideOf(&m.Region)
+	}
+	return out
+}
+
+func checkBarcode(found []document.BarcodeReading) *check.Barcode {
+	out := &check.Barcode{}
+	for _, b := range found {
+		out.Seen, out.Read, out.Symbology, out.Side = true, true, string(b.Symbol.Format), sideOf(&b.Region)
+		if b.Licence != nil {
+			out.Standard = "AAMVA"
+			out.Faults = b.Licence.Faults
+			break
+		}
 	}
 	return out
 }

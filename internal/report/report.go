@@ -35,6 +35,7 @@ const (
 	colourDocument = "#38bdf8"
 	colourZone     = "#fb923c"
 	colourField    = "#facc15"
+	colourBarcode  = "#c084fc"
 	colourDots     = "#a7f3d0"
 )
 
@@ -283,6 +284,11 @@ func photographFigure(v *engine.Verification, p *vision.Picture, side int) (*fig
 	if r.MRZ != nil && r.MRZ.Region.Side == side {
 		for _, row := range r.MRZ.Rows {
 			f.outline("machine readable zone", colourZone, row, k)
+		}
+	}
+	for _, b := range r.Barcodes {
+		if b.Region.Side == side {
+			f.outline("bar code", colourBarcode, b.Region.Quad, k)
 		}
 	}
 	if r.Portrait != nil && r.Portrait.Region.Side == side {
