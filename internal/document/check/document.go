@@ -32,7 +32,12 @@ func countryKnown(s *subject) outcome {
 	if s.in.Country == "" {
 		return missing("the issuing country was not determined")
 	}
-	if !knownCode(s.in.Country) {
+	switch {
+	case knownCode(s.in.Country):
+	case s.in.Images && !(s.zoneProven() && s.in.MRZ.Agreement == Agrees):
+		return missing("the issuer's code is neither in ISO 3166-1 nor in ICAO Doc 9303-3, and nothing vouches for its reading").
+			with("country", s.in.Country)
+	default:
 		return failed("the issuer's code is neither in ISO 3166-1 nor in ICAO Doc 9303-3").with("country", s.in.Country)
 	}
 	return passed("the issuer is known").with("country", s.in.Country).with("iso", isoCountry(s.in.Country))

@@ -70,50 +70,45 @@ func longest(key Key) int {
 }
 
 func fieldLengths(s *subject) outcome {
-	var wrong []string
-	n := 0
-	for _, key := range Keys() {
-		for _, f := range s.all(key) {
-			n++
-			if length := utf8.RuneCountInString(f.Value); (length == 0 || length > longest(key)) && !slices.Contains(wrong, string(key)) {
-				wrong = append(wrong, string(key))
-			}
-		}
-	}
-	switch {
-	case n == 0:
-		return notExecuted("no field was read")
-	case len(wrong) > 0:
-		return failed("the length of %s is out of range: %s", counted(len(wrong), "field"), strings.Join(wrong, ", ")).with("fields", wrong)
-	}
-	return passed("all lengths are in range, in %s", counted(n, "reading"))
+	return s.eachField("a length out of range", "all lengths are in range", func(key Key, f Field) bool {
+		length := utf8.RuneCountInString(f.Value)
+		return length > 0 && length <= longest(key)
+	})
 }
 
-// fieldAlphabets looks for characters that a field cannot hold: control characters anywhere, digits in a name.
+// fieldAlphabets looks for characters that a field cannot hold: control characters anywhere, digits in a name. The alphabet of the
+// machine readable zone is mrz_alphabet's.
 func fieldAlphabets(s *subject) outcome {
+	return s.eachField("characters that cannot be there", "all characters are permitted", func(key Key, f Field) bool {
+		return f.Source == SourceMRZ || alphabetHolds(key, f.Value)
+	})
+}
+
+// eachField applies one demand to all readings. What print seems to break is a reading fault, so it makes a warning.
+func (s *subject) eachField(fault, order string, holds func(Key, Field) bool) outcome {
 	var wrong []string
 	n, doubted := 0, true
 	for _, key := range Keys() {
 		for _, f := range s.all(key) {
 			n++
-			if f.Source != SourceMRZ && !alphabetHolds(key, f.Value) { // the zone's own alphabet is mrz_alphabet's
-				wrong = append(wrong, string(key))
-				doubted = doubted && (s.inDoubt(f) || f.Source == SourceVIZ && f.Confidence < readingTrusted)
+			if holds(key, f) {
+				continue
 			}
+			wrong = append(wrong, string(key))
+			doubted = doubted && (s.inDoubt(f) || f.Source == SourceVIZ && s.in.Images)
 		}
 	}
-	slices.Sort(wrong)
 	wrong = slices.Compact(wrong)
 	switch {
 	case n == 0:
 		return notExecuted("no field was read")
 	case len(wrong) == 0:
-		return passed("all characters are permitted, in %s", counted(n, "reading"))
+		return passed("%s, in %s", order, counted(n, "reading"))
 	case doubted:
-		return warned("%s with characters that cannot be there, read doubtfully: %s", counted(len(wrong), "field"), strings.Join(wrong, ", ")).
+		return warned("%s with %s, which a reading fault explains: %s", counted(len(wrong), "field"), fault, strings.Join(wrong, ", ")).
 			with("fields", wrong).retakable()
 	}
-	return failed("%s with characters that cannot be there: %s", counted(len(wrong), "field"), strings.Join(wrong, ", ")).with("fields", wrong)
+	return failed("%s with %s: %s", counted(len(wrong), "field"), fault, strings.Join(wrong, ", ")).with("fields", wrong)
 }
 
 func alphabetHolds(key Key, value string) bool {

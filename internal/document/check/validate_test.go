@@ -2,6 +2,7 @@ package check
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"ekyc"
@@ -84,6 +85,10 @@ func zoneFlips() []flip {
 		{"mrz_document_code", passport, alter(0, 0, "I<"), fail, nil},
 		{"mrz_document_code", passport, alter(0, 0, "X<"), fail, nil},
 		{"mrz_issuer_known", passport, alter(0, 2, "QQQ"), fail, nil},
+		{"mrz_issuer_known", passport, func(t testing.TB, in *Input) {
+			in.MRZ.Agreement = NotAsked
+			alter(0, 2, "QQQ")(t, in)
+		}, missing, nil},
 		{"mrz_nationality_known", passport, alter(1, 10, "QQQ"), fail, []string{"nationality_known", "mrz_viz_nationality", "claimed_nationality"}},
 		{"mrz_sex_valid", passport, alter(1, 20, "B"), fail, []string{"mrz_checksum"}},
 		{"mrz_names_present", passport, func(t testing.TB, in *Input) {
@@ -105,7 +110,8 @@ func documentFlips() []flip {
 	fail, missing := ekyc.Fail, ekyc.NotExecuted
 	return []flip{
 		{"document_type_known", licence, func(_ testing.TB, in *Input) { in.Type, in.MRZ = "", &MRZ{} }, missing, []string{"mrz_present", "type_accepted"}},
-		{"country_known", licence, func(_ testing.TB, in *Input) { in.Country = "QQQ" }, fail, []string{"country_accepted"}},
+		{"country_known", passport, func(_ testing.TB, in *Input) { in.Country = "QQQ" }, fail, []string{"country_accepted"}},
+		{"country_known", licence, func(_ testing.TB, in *Input) { in.Country = "QQQ" }, missing, []string{"country_accepted"}},
 		{"country_known", licence, func(_ testing.TB, in *Input) { in.Country = "" }, missing, []string{"country_accepted"}},
 		{"country_agrees", passport, func(_ testing.TB, in *Input) { in.Country = "ESP" }, fail, []string{"document_number_series"}},
 		{"type_accepted", passport, func(_ testing.TB, in *Input) { in.Policy.AcceptedTypes = []ekyc.DocumentType{ekyc.IDCard} }, fail, nil},
@@ -156,7 +162,9 @@ func fieldFlips() []flip {
 		{"mandatory_fields", passport, func(_ testing.TB, in *Input) { drop(in, DateOfIssue) }, missing, nil},
 		{"mandatory_fields", licence, func(_ testing.TB, in *Input) { drop(in, DocumentNumber) }, missing, nil},
 		{"field_lengths", licence, func(_ testing.TB, in *Input) { set(in, SourceBarcode, Sex, "FEMALE") }, fail, []string{"sides_belong_together", "sex_valid", "barcode_viz_sex"}},
-		{"field_alphabets", passport, func(_ testing.TB, in *Input) { set(in, SourceVIZ, Surname, "Delacroix_") }, fail, nil},
+		{"field_lengths", passport, func(_ testing.TB, in *Input) { set(in, SourceVIZ, PlaceOfBirth, strings.Repeat("Nantes ", 30)) }, warn, nil},
+		{"field_alphabets", passport, func(_ testing.TB, in *Input) { set(in, SourceVIZ, Surname, "Delacroix_") }, warn, nil},
+		{"field_alphabets", licence, func(_ testing.TB, in *Input) { set(in, SourceBarcode, Surname, "DELACROIX_") }, fail, nil},
 		{"document_number_format", licence, func(_ testing.TB, in *Input) {
 			set(in, SourceVIZ, DocumentNumber, "Д4920718")
 			set(in, SourceBarcode, DocumentNumber, "Д4920718")

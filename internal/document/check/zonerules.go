@@ -76,6 +76,14 @@ func (s *subject) faulty(format string, args ...any) outcome {
 	return failed(format, args...)
 }
 
+// faultyUncovered is a departure in characters that no check digit covers: only a second reader, or lines that were given, vouch for them.
+func (s *subject) faultyUncovered(format string, args ...any) outcome {
+	if s.in.MRZ.Given || s.in.MRZ.Agreement == Agrees {
+		return s.faulty(format, args...)
+	}
+	return missing(format+"; no second reader vouches for the reading", args...)
+}
+
 func mrzFormat(s *subject) outcome {
 	if lines := s.rawLines(); len(lines) > 0 {
 		return s.faulty("%d lines fit no format of machine readable zone", len(lines))
@@ -210,11 +218,11 @@ func mrzDocumentCode(s *subject) outcome {
 		types := typesOf(z.DocumentCode)
 		switch {
 		case len(types) == 0:
-			return s.faulty("the document code is none that ICAO Doc 9303 knows").with("code", z.DocumentCode)
+			return s.faultyUncovered("the document code is none that ICAO Doc 9303 knows").with("code", z.DocumentCode)
 		case s.visa() != strings.HasPrefix(z.DocumentCode, "V"):
-			return s.faulty("the document code and format %s do not go together", z.Format).with("code", z.DocumentCode)
+			return s.faultyUncovered("the document code and format %s do not go together", z.Format).with("code", z.DocumentCode)
 		case s.in.Type != "" && !slices.Contains(types, s.in.Type):
-			return s.faulty("the document code is not one of a document of type %s", s.in.Type).with("code", z.DocumentCode)
+			return s.faultyUncovered("the document code is not one of a document of type %s", s.in.Type).with("code", z.DocumentCode)
 		}
 		return passed("the document code goes with the type of document").with("code", z.DocumentCode)
 	})
@@ -223,7 +231,7 @@ func mrzDocumentCode(s *subject) outcome {
 func mrzIssuerKnown(s *subject) outcome {
 	return ofZone(s, func(z *zone) outcome {
 		if !knownCode(z.Issuer) {
-			return s.faulty("the zone's issuer is neither in ISO 3166-1 nor in ICAO Doc 9303-3").with("issuer", z.Issuer)
+			return s.faultyUncovered("the zone's issuer is neither in ISO 3166-1 nor in ICAO Doc 9303-3").with("issuer", z.Issuer)
 		}
 		return passed("the zone's issuer is known").with("issuer", z.Issuer).with("iso", isoCountry(z.Issuer))
 	})
@@ -237,7 +245,7 @@ func mrzNationalityKnown(s *subject) outcome {
 		case z.Nationality == "":
 			return warned("the zone leaves the nationality open")
 		case !knownCode(z.Nationality):
-			return s.faulty("the zone's nationality is neither in ISO 3166-1 nor in ICAO Doc 9303-3").with("nationality", z.Nationality)
+			return s.faultyUncovered("the zone's nationality is neither in ISO 3166-1 nor in ICAO Doc 9303-3").with("nationality", z.Nationality)
 		}
 		return passed("the zone's nationality is known").with("nationality", z.Nationality)
 	})
