@@ -1,0 +1,41 @@
+package specimen
+
+import (
+	"testing"
+
+	"golang.org/x/image/math/fixed"
+)
+
+func TestEveryFontHasTheGlyphsItIsUsedFor(t *testing.T) {
+	t.Parallel()
+	fonts, err := newFontSet()
+	if err != nil {
+		t.Fatal(err)
+	}
+	needed := map[typeface]string{ocrB: "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789<"}
+	for _, i := range issuers() {
+		for _, list := range [][]string{{i.name, i.citizen}, i.offices, i.towns, i.streets, i.surnames, i.women, i.men} {
+			for _, s := range list {
+				needed[medium] += s + upper(s)
+			}
+		}
+	}
+	for _, words := range captionOf {
+		for _, s := range words {
+			needed[regular] += s
+		}
+	}
+	for face, letters := range needed {
+		for _, r := range letters {
+			index, err := fonts.fonts[face].GlyphIndex(&fonts.buffer, r)
+			if err != nil || index == 0 {
+				t.Errorf("typeface %d has no %q", face, r)
+				continue
+			}
+			segments, err := fonts.fonts[face].LoadGlyph(&fonts.buffer, index, fixed.I(fontUnits), nil)
+			if err != nil || len(segments) == 0 && r != ' ' {
+				t.Errorf("typeface %d cannot draw %q: %v", face, r, err)
+			}
+		}
+	}
+}
