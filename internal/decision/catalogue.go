@@ -1,5 +1,11 @@
 package decision
 
+import (
+	"strings"
+
+	"ekyc"
+)
+
 // Code names a reason. The list is closed: every code is described in [Catalogue].
 type Code string
 
@@ -125,8 +131,28 @@ func entryOf(code Code) Entry {
 	panic("decision: " + string(code) + " is not in the catalogue")
 }
 
-// checkCode gives the code of a check that failed or warned. A check without a code of its own has its factor's general one.
-func checkCode(factor FactorName, name string) Code {
+// unmadeCode gives the code of a check of the document that could not be made, and false where that of its failure says the same:
+// nobody is told of the age, the expiry or the kind of a document that could not be read.
+func unmadeCode(name string) (Code, bool) {
+	switch {
+	case strings.HasPrefix(name, "mrz_"):
+		return CodeMRZUnreadable, true
+	case name == "minimum_age", name == "document_not_expired", strings.HasPrefix(name, "claimed_"):
+		return CodeFieldsMissing, true
+	case name == "type_accepted", name == "country_accepted":
+		return CodeDocumentUnknown, true
+	}
+	return "", false
+}
+
+// checkCode gives the code of a check that failed, warned or could not be made. A check without a code of its own has its factor's
+// general one.
+func checkCode(factor FactorName, status ekyc.CheckStatus, name string) Code {
+	if factor == Document && status == ekyc.NotExecuted {
+		if code, ok := unmadeCode(name); ok {
+			return code
+		}
+	}
 	switch factor {
 	case Liveness:
 		if name == "face_quality" {

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -106,5 +107,23 @@ func TestWhatThePersonIsTold(t *testing.T) {
 	}
 	if told < 1000 {
 		t.Errorf("only %d texts were seen", told)
+	}
+}
+
+func TestWhatCouldNotBeReadIsNotToldAsAFact(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]decision.Code{
+		"minimum_age": decision.CodeFieldsMissing, "claimed_birth_date": decision.CodeFieldsMissing, "document_not_expired": decision.CodeFieldsMissing,
+		"type_accepted": decision.CodeDocumentUnknown, "country_accepted": decision.CodeDocumentUnknown,
+		"mrz_checksum": decision.CodeMRZUnreadable, "mrz_alphabet": decision.CodeMRZUnreadable, "barcode_present": decision.CodeBarcodeUnreadable,
+	} {
+		in := good(0.9, 0.9, 0.7)
+		in.Document.Valid, in.Document.Retakeable = false, true
+		in.Document.Checks = []ekyc.Check{{Name: name, Status: ekyc.NotExecuted, Severity: ekyc.SeverityMajor, Message: "it was not read"}}
+		r := evaluate(t, in)
+		i := slices.IndexFunc(r.Reasons, func(reason decision.Reason) bool { return reason.Evidence["check"] == name })
+		if i < 0 || r.Reasons[i].Code != want || !r.Reasons[i].Retryable {
+			t.Errorf("%s: %+v", name, r.Reasons)
+		}
 	}
 }

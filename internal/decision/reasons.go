@@ -150,7 +150,7 @@ func checkParts(factor FactorName, checks []ekyc.Check, scale int64) []part {
 			continue
 		}
 		evidence := ekyc.Evidence{"check": c.Name, "status": string(c.Status), "severity": string(c.Severity)}
-		parts = append(parts, part{checkCode(factor, c.Name), c.Name + ": " + c.Message, evidence, weight * scale})
+		parts = append(parts, part{checkCode(factor, c.Status, c.Name), c.Name + ": " + c.Message, evidence, weight * scale})
 	}
 	return parts
 }
