@@ -29,7 +29,7 @@ type Limits struct {
 	MinSide   int // pixels, of the shorter side
 }
 
-// The limits of CONTRACT's "Limits on input": whole scenes, and crops that show only a face.
+// The limits on uploads: whole scenes, and crops that show only a face.
 var (
 	SceneLimits    = Limits{MaxBytes: 10 << 20, MaxSide: 12000, MaxPixels: 40_000_000, MinSide: 200}
 	FaceCropLimits = Limits{MaxBytes: 10 << 20, MaxSide: 12000, MaxPixels: 40_000_000, MinSide: 48}
