@@ -17,9 +17,9 @@ type BarcodeReading struct {
 // the print does not hold them.
 const codeSide = 1600
 
-// findCodes reads the bar codes of a side. Documents with a legible machine readable zone have none that matter.
+// findCodes reads the bar codes of a side. Documents with a good machine readable zone have none that matter.
 func findCodes(s *side) ([]BarcodeReading, error) {
-	if s.zone != nil {
+	if s.zone != nil && s.zone.reading.Zone.Valid() {
 		return nil, nil
 	}
 	m, back := s.image, s.toNative.ApplyQuad

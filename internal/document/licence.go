@@ -6,7 +6,7 @@ import (
 )
 
 // numberedField is a field by its number on a driving licence, possibly with a caption behind the number.
-var numberedField = regexp.MustCompile(`^\s*(1|2|3|4a|4b|4c|4d|5|8|9|15)[.,:)]?\s*(.+)$`)
+var numberedField = regexp.MustCompile(`^\s*(1|2|3|4a|4b|4c|4d|5|8|9|15)[.,:)]?(?:\s*([^.,:)\s].*))?$`)
 
 // fields of the numbers in Annex I of Directive 2006/126/EC and in ISO/IEC 18013-1, which AAMVA shares up to 4c.
 var europeanNumbers = map[string]Key{
@@ -53,31 +53,64 @@ func (v *visual) numbered() {
 			continue
 		}
 		key, known := numbers[strings.ToLower(m[1])]
-		if !known {
+		glued := startsValue.MatchString(l.Text) && !(v.monthFirst && key == KeyAddress) // a value that begins like a number
+		if !known || glued || m[1] == "9" && strings.HasPrefix(strings.ToLower(m[2]), "a ") { // 9a: endorsements
 			continue
 		}
-		if m[1] == "9" && strings.HasPrefix(strings.ToLower(m[2]), "a ") {
-			continue // 9a: endorsements
+		value, at := m[2], i
+		if value == "" || americanCaptions.ReplaceAllString(value+" ", "") == "" {
+			value, at = v.rightOf(i)
 		}
-		if class := secondOnLine.FindStringSubmatch(m[2]); class != nil && v.monthFirst {
-			v.accept(KeyLicenceCategories, class[1], i)
-			m[2] = secondOnLine.ReplaceAllString(m[2], "")
-		}
-		value := strings.TrimSpace(americanCaptions.ReplaceAllString(m[2], ""))
-		switch key {
-		case KeyDateOfBirth:
-			v.birthLine(value, i)
-		case KeyLicenceCategories:
-			value, _, _ = strings.Cut(value, " DONOR")
-		case KeyAddress:
-			value = v.paragraph(i, value)
-		}
-		if v.accept(key, value, i) {
-			v.isCaption[i] = true
-			v.seen[i] = captioned{key: keyOther}
+		if v.numberedValue(key, value, at) {
+			v.isCaption[i], v.seen[i] = true, captioned{key: keyOther}
 		}
 	}
 }
+
+// numberedValue takes what stands behind a number.
+func (v *visual) numberedValue(key Key, value string, at int) bool {
+	if class := secondOnLine.FindStringSubmatch(value); class != nil && v.monthFirst {
+		v.accept(KeyLicenceCategories, class[1], at)
+		value = secondOnLine.ReplaceAllString(value, "")
+	}
+	value = strings.TrimSpace(americanCaptions.ReplaceAllString(value, ""))
+	switch key {
+	case KeyDateOfBirth:
+		v.birthLine(value, at)
+	case KeyLicenceCategories:
+		value, _, _ = strings.Cut(value, " DONOR")
+	case KeyAddress:
+		value = v.paragraph(at, value)
+	}
+	return value != "" && v.accept(key, value, at)
+}
+
+// rightOf joins the lines to the right of a number that stands alone, up to the next number.
+func (v *visual) rightOf(number int) (text string, first int) {
+	const step = 4.0 // the widest gap between pieces of one value, in heights
+	first, edge := number, v.lines[number].Box
+	for {
+		next := -1
+		for j, l := range v.lines {
+			if j == number || v.isCaption[j] || l.Confidence < leastLine || !isBeside(edge, l.Box) || l.Box.X0-edge.X1 > step*edge.Height() {
+				continue
+			}
+			if next < 0 || l.Box.X0 < v.lines[next].Box.X0 {
+				next = j
+			}
+		}
+		if next < 0 || numberedField.MatchString(v.lines[next].Text) && !startsValue.MatchString(v.lines[next].Text) {
+			return text, first
+		}
+		if text == "" {
+			first = next
+		}
+		text, edge = joinName(text, v.lines[next].Text), v.lines[next].Box
+	}
+}
+
+// startsValue tells values that begin with digits, such as dates and house numbers, from numbers of fields.
+var startsValue = regexp.MustCompile(`^\s*\d{2,}|^\s*\d[A-Z]?[\d./-]`)
 
 // birthLine: Europe prints date and place of birth on one line.
 func (v *visual) birthLine(value string, i int) {

@@ -199,7 +199,7 @@ func (r *Reader) titleVotes(s *side) []vote {
 func numberedLines(lines []TextLine) int {
 	seen := map[string]bool{}
 	for _, l := range lines {
-		if m := numberedField.FindStringSubmatch(l.Text); m != nil && len(m[2]) >= 2 {
+		if m := numberedField.FindStringSubmatch(l.Text); m != nil {
 			seen[strings.ToLower(m[1])] = true
 		}
 	}
@@ -319,9 +319,9 @@ func sameValue(key Key, a, b string) bool {
 	case KeySurname, KeyGivenNames, KeyFullName:
 		return strings.HasPrefix(fa, fb) || strings.HasPrefix(fb, fa)
 	case KeyNationality, KeyIssuingCountry:
-		ca, _ := ekyc.CountryByCode(a)
-		cb, _ := ekyc.CountryByCode(b)
-		return ca.Alpha3 != "" && ca.Alpha3 == cb.Alpha3
+		ca, knownA := ekyc.CountryByCode(a)
+		cb, knownB := ekyc.CountryByCode(b)
+		return !knownA || !knownB || ca.Alpha3 != "" && ca.Alpha3 == cb.Alpha3 // an adjective of a language cannot be compared with a code
 	case KeyOptionalData, KeyPersonalNumber:
 		return strings.Contains(fa, fb) || strings.Contains(fb, fa)
 	}

@@ -193,7 +193,8 @@ func (v *visual) normalise(key Key, raw string) (value string, share float64, ok
 		return strings.ReplaceAll(upper, " ", ""), 1, numberForm.MatchString(upper) && digits >= 2
 	case KeyLicenceCategories:
 		upper := strings.ToUpper(text)
-		return strings.Join(strings.Fields(upper), " "), 1, categoriesForm.MatchString(upper)
+		separate := strings.FieldsFunc(upper, func(r rune) bool { return strings.ContainsRune(" ,;/", r) })
+		return strings.Join(separate, " "), 1, len(separate) > 0 && categoriesForm.MatchString(upper)
 	case KeyIssuingCountry:
 		code := strings.ToUpper(strings.Trim(text, " .<"))
 		return code, 1, codeForm.MatchString(code) && knownCode(code)

@@ -16,6 +16,7 @@ type zone struct {
 	rows    []row // of the zone's lines, measured: ends at the outer edges of the first and last character, height of the capitals
 	reading *mrz.Reading
 	legible float64 // share of the characters that are plainly one and no other
+	sure    float64 // certainty of the network over all steps
 }
 
 // The input of the line network (docs/models.md): luminances of one line, 32 by 736 pixels, proportions not kept.
@@ -34,6 +35,8 @@ const (
 	leastCertainty, leastFirst = 0.86, 0.80
 	// plainMargin in nats makes a character plain. On zones 97 to 100 % of the characters are, on print decoded as one up to 82 %.
 	plainMargin, leastLegible = 1.0, 0.86
+	// What a zone must reach whose check digits do not hold: share of plain characters, certainty, and loss in nats a line.
+	alonePlain, aloneSure, aloneLoss = 0.95, 0.93, 15.0
 	// mostClarity is the clarity of a zone without loss whose weakest character has enoughMargin, in nats: nothing is left to be gained.
 	mostClarity, enoughMargin = 2.0, 4.0
 )
@@ -59,7 +62,7 @@ func (r *Reader) findZone(ctx context.Context, p *vision.Pyramid, boxes []ocr.Bo
 			if z.better(best) {
 				best = z
 			}
-			if best != nil && -best.reading.Score < surely && best.legible >= leastLegible {
+			if best != nil && -best.reading.Score < surely && best.credible() {
 				return r.refine(ctx, p, best)
 			}
 		}
@@ -68,10 +71,28 @@ func (r *Reader) findZone(ctx context.Context, p *vision.Pyramid, boxes []ocr.Bo
 		return nil, nil
 	}
 	best, err := r.refine(ctx, p, best)
-	if err != nil || best.legible < leastLegible {
+	if err != nil || !best.credible() {
 		return nil, err
 	}
 	return best, nil
+}
+
+// credible says whether the rows are a machine readable zone at all: plain characters, and either half of the check digits holding or
+// so little doubt everywhere as other print never leaves.
+func (z *zone) credible() bool {
+	if z.legible < leastLegible || z.reading.Zone == nil {
+		return false
+	}
+	holding := 0
+	for _, c := range z.reading.Zone.Checks {
+		if c.Holds {
+			holding++
+		}
+	}
+	if 2*holding >= len(z.reading.Zone.Checks) && holding > 0 {
+		return true
+	}
+	return z.legible >= alonePlain && z.sure >= aloneSure && -z.reading.Score < aloneLoss
 }
 
 // better says whether z is the likelier zone.
@@ -131,7 +152,7 @@ func (r *Reader) readRows(ctx context.Context, p *vision.Pyramid, rows []row) (*
 	if err != nil {
 		return nil, nil // the rows fit no format: nothing failed
 	}
-	z := &zone{reading: reading, legible: legible(reading)}
+	z := &zone{reading: reading, legible: legible(reading), sure: certainty(probabilities)}
 	for _, i := range reading.Rows {
 		z.rows = append(z.rows, rows[i])
 	}
