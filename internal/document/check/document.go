@@ -57,10 +57,11 @@ func countryAgrees(s *subject) outcome {
 			add(string(source), f.Value)
 		}
 	}
-	for name, side := range map[string]*Side{"front": s.in.Front, "back": s.in.Back} {
-		if side != nil {
-			add(name, side.Country)
-		}
+	if s.in.Front != nil {
+		add("front", s.in.Front.Country)
+	}
+	if s.in.Back != nil {
+		add("back", s.in.Back.Country)
 	}
 	places := 0
 	for _, where := range named {

@@ -320,3 +320,18 @@ func TestEachCheckPassesSomewhere(t *testing.T) {
 		t.Errorf("no document in order passes %v", missing)
 	}
 }
+
+func TestIssuersAreNamedInOneOrder(t *testing.T) {
+	t.Parallel()
+	in := card(t)
+	in.Front, in.Back, in.Country = &Side{Country: "FRA"}, &Side{Country: "FRA"}, "BEL"
+	first := outcomeOf(t, Validate(in), "country_agrees")
+	for range 100 {
+		if diff := cmp.Diff(first, outcomeOf(t, Validate(in), "country_agrees")); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+	if first.Status != ekyc.Fail {
+		t.Errorf("two issuers: %+v", first)
+	}
+}
