@@ -36,7 +36,7 @@ type outcome struct {
 	crashed  bool
 	accepted bool
 	code     ekyc.ErrorCode
-	elapsed  time.Duration
+	elapsed  time.Duration // of decoding; of the whole process where the file was refused
 	rssMB    float64
 }
 
@@ -88,7 +88,9 @@ func (b *Bench) probe(ctx context.Context, path string) outcome {
 	command := exec.CommandContext(ctx, b.program, "inspect", "--read", "--json", path)
 	var stdout bytes.Buffer
 	command.Stdout = &stdout
+	start := time.Now()
 	err := command.Run()
+	elapsed := time.Since(start)
 	o := outcome{}
 	if command.ProcessState != nil {
 		if usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage); ok {
@@ -106,12 +108,13 @@ func (b *Bench) probe(ctx context.Context, path string) outcome {
 	switch {
 	case err == nil && decodeErr == nil:
 		o.accepted = true
+		o.elapsed = time.Duration(answer.ElapsedMS * float64(time.Millisecond))
 	case errors.As(err, &exit) && exit.ExitCode() == exitBadInput && decodeErr == nil && answer.Error != nil && answer.Error.Code != ekyc.ErrInternal:
 		o.code = answer.Error.Code
+		o.elapsed = elapsed // a refusal does not tell its own time, and loads no model
 	default:
 		o.crashed = true
 	}
-	o.elapsed = time.Duration(answer.ElapsedMS * float64(time.Millisecond))
 	return o
 }
 

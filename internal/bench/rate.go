@@ -97,8 +97,11 @@ func EER(positives, negatives []float64) float64 {
 }
 
 // MissAtFalseRate is the share of positives under the lowest threshold at which at most the share falseRate of the negatives
-// scores at or above it, and that threshold.
+// scores at or above it, and that threshold. Without negatives nothing can be said: the rate has no trials, the threshold is 0.
 func MissAtFalseRate(positives, negatives []float64, falseRate float64) (miss Rate, threshold float64) {
+	if len(negatives) == 0 {
+		return NewRate(0, 0), 0
+	}
 	neg := slices.Sorted(slices.Values(negatives))
 	allowed := int(falseRate * float64(len(neg)))
 	threshold = math.Inf(-1)

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"encoding/json"
 	"math"
 	"testing"
 
@@ -87,10 +88,30 @@ func TestMissAtFalseRateKeepsItsPromise(t *testing.T) {
 		if float64(over) > rate*float64(len(neg)) {
 			t.Fatalf("%d of %d negatives pass", over, len(neg))
 		}
+		lower, passing := math.Nextafter(threshold, math.Inf(-1)), 0
+		for _, n := range neg {
+			if n >= lower {
+				passing++
+			}
+		}
+		if float64(passing) <= rate*float64(len(neg)) {
+			t.Fatalf("the threshold is not the lowest: with the next lower one %d of %d negatives pass", passing, len(neg))
+		}
 		if math.Abs(miss.Value*float64(len(pos))-float64(missed)) > 1e-9 {
 			t.Fatalf("miss %g, counted %d of %d", miss.Value, missed, len(pos))
 		}
 	})
+}
+
+func TestNothingIsSaidWithoutNegatives(t *testing.T) {
+	t.Parallel()
+	miss, threshold := MissAtFalseRate([]float64{0.5, 0.6}, nil, 0.001)
+	if miss.N != 0 {
+		t.Errorf("a rate over %d trials without a single negative", miss.N)
+	}
+	if _, err := json.Marshal(FaceGroup{CosineAtFMR: map[string]float64{"0.001": threshold}}); err != nil {
+		t.Errorf("a result that cannot be written: %v", err)
+	}
 }
 
 func TestEERAndLatencyOfKnownLists(t *testing.T) {
