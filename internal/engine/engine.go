@@ -207,6 +207,23 @@ func (e *Engine) ModelTimes() map[string]time.Duration {
 	return times
 }
 
+// Photographs are the licensed portraits of the lock, by name, as file bytes: material for specimens and demonstrations.
+// Errors: ErrModelMissing, ErrModelAltered.
+func Photographs(library *models.Library) (map[string][]byte, error) {
+	photographs := map[string][]byte{}
+	for _, asset := range library.OfKind(models.KindPhotograph) {
+		data, err := library.Bytes(asset.Name)
+		if err != nil {
+			return nil, err
+		}
+		photographs[asset.Name] = data
+	}
+	return photographs, nil
+}
+
+// Photographs are those of the engine's own library.
+func (e *Engine) Photographs() (map[string][]byte, error) { return Photographs(e.library) }
+
 // Faces is the comparison of faces, for those who enrol many and compare all.
 func (e *Engine) Faces() *face.Analyzer { return e.faces }
 
