@@ -49,7 +49,7 @@ const (
 	comfortableSide = 1600
 	// cheapSide: images up to this size are tried at other scales too, which costs little.
 	cheapSide = 1000
-	// fineSide: regions shorter than this are tried at twice their size, which helps modules of less than two pixels.
+	// fineSide: regions longer than this have modules that bear halving, which takes away noise.
 	fineSide = 900
 )
 
@@ -136,9 +136,10 @@ func (a attempt) read(m *vision.Gray) ([]Symbol, error) {
 func (r region) read(m *vision.Gray) ([]Symbol, error) {
 	scale := min(1, comfortableSide/r.width)
 	list := []attempt{{scale, false}, {scale, true}}
-	if r.width < fineSide {
-		list = append(list, attempt{2, false})
-	} else {
+	if scale == 1 { // small modules: between the pixels there is more to see
+		list = append(list, attempt{1.5, false}, attempt{2, false})
+	}
+	if r.width >= fineSide {
 		list = append(list, attempt{scale / 2, false})
 	}
 	for _, a := range list {
