@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -131,7 +132,16 @@ feed:
 	}
 	close(indices)
 	group.Wait()
-	return context.Cause(ctx)
+	return stopped(ctx)
+}
+
+// stopped says why the work ended before its time, as ErrCancelled where nobody gave another reason; nil when it did not.
+func stopped(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) {
+		return ekyc.Errorf(ekyc.ErrCancelled, "the bench was stopped").Because(cause)
+	}
+	return cause
 }
 
 // read gives a file of the folder.

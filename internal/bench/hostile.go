@@ -57,6 +57,9 @@ func (b *Bench) hostile(ctx context.Context) (*HostileResult, error) {
 	result := &HostileResult{}
 	progress := b.progress("hostile", len(cases))
 	for _, c := range cases {
+		if err := stopped(ctx); err != nil {
+			return nil, err
+		}
 		path := filepath.Join(dir, c.File)
 		if c.Expected == "infected" {
 			path = filepath.Join(work, "eicar.jpg")
@@ -78,7 +81,7 @@ func (b *Bench) hostile(ctx context.Context) (*HostileResult, error) {
 	}
 	progress.done()
 	result.AsExpected = asExpected.rate()
-	return result, ctx.Err()
+	return result, stopped(ctx)
 }
 
 // probe runs `ekyc inspect --read --json` on the file.
@@ -177,8 +180,8 @@ func (b *Bench) exif(ctx context.Context) (*EXIFResult, error) {
 	var clean, upright tally
 	progress := b.progress("exif", len(cases))
 	for _, c := range cases {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+		if err := stopped(ctx); err != nil {
+			return nil, err
 		}
 		data, err := os.ReadFile(filepath.Join(dir, c.File))
 		if err != nil {

@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -21,5 +23,24 @@ func TestRefusalsAreTimed(t *testing.T) {
 	o := (&Bench{program: program}).probe(t.Context(), "any")
 	if o.crashed || o.code != ekyc.ErrImageCorrupt || o.elapsed < pause {
 		t.Errorf("%+v", o)
+	}
+}
+
+func TestAStoppedBenchSaysSo(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	b := &Bench{workers: 2}
+	err := b.each(ctx, "any", 100, func(i int) error {
+		if i == 10 {
+			stop()
+		}
+		return nil
+	})
+	if ekyc.CodeOf(err) != ekyc.ErrCancelled {
+		t.Errorf("stopped: %v", err)
+	}
+	want := ekyc.Errorf(ekyc.ErrFileUnreadable, "a file")
+	if err := b.each(t.Context(), "any", 100, func(int) error { return want }); !errors.Is(err, want) {
+		t.Errorf("an error of the work: %v", err)
 	}
 }
