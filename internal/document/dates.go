@@ -63,9 +63,13 @@ const (
 	futureDate                // expiry: up to fifty years ahead
 )
 
+// printedDate mends what the recogniser takes for each other in dates: dashes, and the letter O in a month's name.
+var printedDate = strings.NewReplacer("–", "-", "—", "-", "0CT", "OCT", "0KT", "OKT", "N0V", "NOV", "A0U", "AOU", "AG0", "AGO")
+
 // parseDate finds one date in printed text and gives it as ISO 8601. monthFirst is the order of the United States; sure is false where
 // day and month could be exchanged and nothing settles it, or the year has two digits.
 func parseDate(text string, monthFirst bool, c century, at time.Time) (iso string, sure, ok bool) {
+	text = printedDate.Replace(text)
 	if m := isoDate.FindStringSubmatch(text); m != nil {
 		return buildDate(m[1], atoi(m[2]), m[3], c, at)
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // numberedField is a field by its number on a driving licence, possibly with a caption behind the number.
-var numberedField = regexp.MustCompile(`^\s*(1|2|3|4a|4b|4c|4d|5|8|9|15)[.,:)]?(?:\s*([^.,:)\s].*))?$`)
+var numberedField = regexp.MustCompile(`^\s*(15|1|2|3|4a|4b|4c|4d|5|8|9)[.,:)]?(?:\s*([^.,:)\s].*))?$`)
 
 // fields of the numbers in Annex I of Directive 2006/126/EC and in ISO/IEC 18013-1, which AAMVA shares up to 4c.
 var europeanNumbers = map[string]Key{
@@ -53,7 +53,7 @@ func (v *visual) numbered() {
 			continue
 		}
 		key, known := numbers[strings.ToLower(m[1])]
-		glued := startsValue.MatchString(l.Text) && !(v.monthFirst && key == KeyAddress) // a value that begins like a number
+		glued := startsValue.MatchString(l.Text) && !(v.monthFirst && key == KeyAddress)      // a value that begins like a number
 		if !known || glued || m[1] == "9" && strings.HasPrefix(strings.ToLower(m[2]), "a ") { // 9a: endorsements
 			continue
 		}
@@ -87,7 +87,7 @@ func (v *visual) numberedValue(key Key, value string, at int) bool {
 
 // rightOf joins the lines to the right of a number that stands alone, up to the next number.
 func (v *visual) rightOf(number int) (text string, first int) {
-	const step = 4.0 // the widest gap between pieces of one value, in heights
+	const step = 6.0 // the widest gap between pieces of one value, in heights
 	first, edge := number, v.lines[number].Box
 	for {
 		next := -1
@@ -110,7 +110,7 @@ func (v *visual) rightOf(number int) (text string, first int) {
 }
 
 // startsValue tells values that begin with digits, such as dates and house numbers, from numbers of fields.
-var startsValue = regexp.MustCompile(`^\s*\d{2,}|^\s*\d[A-Z]?[\d./-]`)
+var startsValue = regexp.MustCompile(`^\s*(\d{2,}|\d[./-]\s?\d)`)
 
 // birthLine: Europe prints date and place of birth on one line.
 func (v *visual) birthLine(value string, i int) {
