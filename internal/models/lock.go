@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,6 +38,9 @@ func ParseLock(data []byte) (Lock, error) {
 	if err := decoder.Decode(&lock); err != nil {
 		return Lock{}, fmt.Errorf("lock file: %w", err)
 	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return Lock{}, errors.New("lock file: something follows its end")
+	}
 	if lock.Format != lockFormat {
 		return Lock{}, fmt.Errorf("lock file: format %d instead of %d", lock.Format, lockFormat)
 	}
@@ -45,7 +49,11 @@ func ParseLock(data []byte) (Lock, error) {
 		if err := a.validate(); err != nil {
 			return Lock{}, fmt.Errorf("lock file: asset %q: %w", a.Name, err)
 		}
-		for _, key := range []string{"name " + a.Name, "file " + a.File} {
+		keys := []string{"name " + a.Name}
+		if a.File != "" { // Debian's packages name none
+			keys = append(keys, "file "+a.File)
+		}
+		for _, key := range keys {
 			if key += " " + a.Platform; seen[key] {
 				return Lock{}, fmt.Errorf("lock file: %s appears twice", strings.TrimSpace(key))
 			}

@@ -80,6 +80,7 @@ func TestParseLockRefuses(t *testing.T) {
 		{`"profiles"`, `"preprocessing":{"layout":"NCHW","colour":"RGB","width":1,"height":1,"mean":[0,0],"std":[1,1],"geometry":"g"},"profiles"`},
 		{`"profiles"`, `"preprocessing":{"layout":"NCHW","colour":"RGB","width":1,"height":1,"mean":[0],"std":[0],"geometry":"g"},"profiles"`},
 		{`]}]}`, `]},`},
+		{`]}]}`, `]}]} {"format":1}`},
 	} {
 		bent := strings.Replace(good, bend[0], bend[1], 1)
 		if bent == good {
@@ -106,6 +107,10 @@ func TestParseLockRefusesTwins(t *testing.T) {
 	}
 	if err := lock(entry("a", "f", "linux/amd64"), entry("a", "f", "linux/arm64")); err != nil {
 		t.Errorf("one asset for two platforms: %v", err)
+	}
+	debian := func(name string) string { return strings.Replace(entry(name, "", ""), `"local"`, `"apt","package":"p"`, 1) }
+	if err := lock(debian("a"), debian("b")); err != nil {
+		t.Errorf("two Debian packages, which name no file: %v", err)
 	}
 }
 
