@@ -108,7 +108,9 @@ func TestParseLockRefusesTwins(t *testing.T) {
 	if err := lock(entry("a", "f", "linux/amd64"), entry("a", "f", "linux/arm64")); err != nil {
 		t.Errorf("one asset for two platforms: %v", err)
 	}
-	debian := func(name string) string { return strings.Replace(entry(name, "", ""), `"local"`, `"apt","package":"p"`, 1) }
+	debian := func(name string) string {
+		return strings.Replace(entry(name, "", ""), `"local"`, `"apt","package":"p"`, 1)
+	}
 	if err := lock(debian("a"), debian("b")); err != nil {
 		t.Errorf("two Debian packages, which name no file: %v", err)
 	}
