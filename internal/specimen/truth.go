@@ -15,7 +15,7 @@ type Form string
 const (
 	Clean  Form = "clean"  // the exact render
 	Photo  Form = "photo"  // a photograph of it
-	Attack Form = "attack" // a photograph of something forged or re-captured
+	Forged Form = "attack" // a photograph of something forged or re-captured
 )
 
 // Truth is everything known about one picture. Places are in pixels of the picture.
