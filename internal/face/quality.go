@@ -116,16 +116,24 @@ func outside(l *Landmarks, size vision.Rect) float64 {
 	return float64(n) / float64(len(faceOval))
 }
 
+// Rounding to bytes alone gives the Laplacian this variance: (4² + 4) / 12.
+const roundingEnergy = 20.0 / 12
+
+// leastCoarse is the share of the luminance's variance under which the energy of the coarser octave is not taken: a face that
+// is blurred through both octaves is not sharp for having equally little in each.
+const leastCoarse = 0.2
+
 // sharpness compares the strength of detail in the finest octave with that in the next: 0 when the raster could be halved
 // without loss (a blur, or an enlarged picture), about 0.3 to 0.6 for a face in focus. Light and contrast cancel out.
 func sharpness(g *vision.Gray) float64 {
 	if g == nil || g.Width < 8 || g.Height < 8 {
 		return 0
 	}
-	fine := g.Sharpness()
-	half := g.Resize(g.Width/2, g.Height/2)
-	coarse := half.Sharpness()
-	if coarse == 0 {
+	fine := max(0, g.Sharpness()-roundingEnergy)
+	coarse := g.Resize(g.Width/2, g.Height/2).Sharpness() - roundingEnergy
+	deviation := 255 * g.Contrast()
+	coarse = max(coarse, leastCoarse*deviation*deviation)
+	if coarse <= 0 {
 		return 0
 	}
 	return fine / coarse

@@ -17,6 +17,8 @@ const (
 	// A second face competes when it is about as wide as the subject and about as central: then nobody can say who is meant.
 	competingWidth    = 0.8
 	competingDistance = 0.15 // how much less central it is, in shorter sides of the picture
+	// All but 4 of 1,666 upright faces of LFW have a surer flag; most that were found upside down have not.
+	sureFlag = 0.999
 	// More faces than these get no landmarks: a crowd is told by its boxes.
 	maxLandmarked = 4
 )
@@ -71,7 +73,7 @@ func (a *Analyzer) Analyze(ctx context.Context, p *vision.Pyramid) (*Scene, erro
 		return nil, err
 	}
 	scene.choose(p.Native().Bounds())
-	if !scene.Face().Aligned() {
+	if scene.Face().Flag < sureFlag {
 		if err := a.lookCloser(ctx, p, scene.Face()); err != nil {
 			return nil, err
 		}
@@ -99,7 +101,8 @@ func (a *Analyzer) landmarkCandidates(ctx context.Context, p *vision.Pyramid, sc
 	return nil
 }
 
-// lookCloser tries again with a detection from nearby and with other head angles, for a face on which alignment failed.
+// lookCloser tries again with detections from nearby, of the face as it stands and in its quarter turns, for a face on which
+// the landmarks are not sure: alignment failed, or the head lies on its side or stands on its head.
 func (a *Analyzer) lookCloser(ctx context.Context, p *vision.Pyramid, f *Face) error {
 	side := max(f.Box.Width(), f.Box.Height())
 	var tries []Detection
@@ -114,17 +117,17 @@ func (a *Analyzer) lookCloser(ctx context.Context, p *vision.Pyramid, f *Face) e
 			}
 		}
 	}
-	tries = append(tries, Detection{Box: f.Box, Score: f.Score, KeyPoints: averagePoints(f.Box)})
+	if !f.Aligned() {
+		tries = append(tries, Detection{Box: f.Box, Score: f.Score, KeyPoints: averagePoints(f.Box)})
+	}
 	for _, d := range tries {
 		l, flag, err := a.place(ctx, p, d)
 		if err != nil {
 			return err
 		}
 		if flag > f.Flag {
+			f.Detection = d
 			f.set(l, flag)
-		}
-		if f.Aligned() {
-			break
 		}
 	}
 	return nil
