@@ -106,7 +106,7 @@ func insideCrop(box vision.Rect, scale float64, size vision.Rect) vision.Rect {
 	r := box.Expand(scale)
 	dx := max(0, -r.X0) - max(0, r.X1-(size.Width()-1))
 	dy := max(0, -r.Y0) - max(0, r.Y1-(size.Height()-1))
-	return vision.Rect{X0: math.Floor(r.X0 + dx), Y0: math.Floor(r.Y0 + dy), X1: math.Floor(r.X1+dx) + 1, Y1: math.Floor(r.Y1+dy) + 1}
+	return vision.Rect{X0: math.Floor(r.X0 + dx), Y0: math.Floor(r.Y0 + dy), X1: math.Floor(r.X1+dx) + 1, Y1: math.Floor(r.Y1+dy) + 1}.Intersect(size)
 }
 
 // logOdds is the logit of a probability, kept within what surestAnswer allows.
