@@ -6,7 +6,7 @@ import (
 )
 
 // numberedField is a field by its number on a driving licence, possibly with a caption behind the number.
-var numberedField = regexp.MustCompile(`^\s*(15|1|2|3|4a|4b|4c|4d|5|8|9)[.,:)]?(?:\s*([^.,:)\s].*))?$`)
+var numberedField = regexp.MustCompile(`(?i)^\s*(15|1|2|3|4a|4b|4c|4d|5|8|9)[.,:)]?(?:\s*([^.,:)\s].*))?$`)
 
 // fields of the numbers in Annex I of Directive 2006/126/EC and in ISO/IEC 18013-1, which AAMVA shares up to 4c.
 var europeanNumbers = map[string]Key{
@@ -47,10 +47,14 @@ func (v *visual) numbered() {
 	if v.monthFirst {
 		numbers = americanNumbers
 	}
+	v.alone = v.standAlone()
 	for i, l := range v.lines {
 		m := numberedField.FindStringSubmatch(l.Text)
 		if l.Confidence < leastLine || m == nil || v.isCaption[i] { // passports number their captions too
 			continue
+		}
+		if !bare(m[2]) && v.alone[strings.ToLower(m[1])] {
+			continue // "2 ELM AVENUE" where 2 has its own place
 		}
 		key, known := numbers[strings.ToLower(m[1])]
 		glued := startsValue.MatchString(l.Text) && !(v.monthFirst && key == KeyAddress)      // a value that begins like a number
@@ -58,13 +62,35 @@ func (v *visual) numbered() {
 			continue
 		}
 		value, at := m[2], i
-		if value == "" || americanCaptions.ReplaceAllString(value+" ", "") == "" {
+		if bare(value) {
 			value, at = v.rightOf(i)
 		}
 		if v.numberedValue(key, value, at) {
 			v.isCaption[i], v.seen[i] = true, captioned{key: keyOther}
 		}
 	}
+}
+
+// bare says whether nothing but a caption follows a number.
+func bare(value string) bool {
+	return americanCaptions.ReplaceAllString(value+" ", "") == "" || value == ""
+}
+
+// standAlone is the numbers that stand on lines of their own: the same digits before other words are then part of a value.
+func (v *visual) standAlone() map[string]bool {
+	alone := map[string]bool{}
+	for _, l := range v.lines {
+		if m := numberedField.FindStringSubmatch(l.Text); m != nil && bare(m[2]) && l.Confidence >= leastLine {
+			alone[strings.ToLower(m[1])] = true
+		}
+	}
+	return alone
+}
+
+// startsField says whether a line begins with the number of a field.
+func (v *visual) startsField(text string) bool {
+	m := numberedField.FindStringSubmatch(text)
+	return m != nil && !startsValue.MatchString(text) && (bare(m[2]) || !v.alone[strings.ToLower(m[1])])
 }
 
 // numberedValue takes what stands behind a number.
@@ -99,7 +125,7 @@ func (v *visual) rightOf(number int) (text string, first int) {
 				next = j
 			}
 		}
-		if next < 0 || numberedField.MatchString(v.lines[next].Text) && !startsValue.MatchString(v.lines[next].Text) {
+		if next < 0 || v.startsField(v.lines[next].Text) {
 			return text, first
 		}
 		if text == "" {

@@ -23,6 +23,7 @@ type visual struct {
 	at         time.Time
 	seen       []captioned // by line
 	isCaption  []bool
+	alone      map[string]bool // numbers of licence fields that stand on lines of their own
 	found      map[Key]Field
 }
 
