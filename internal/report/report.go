@@ -250,7 +250,7 @@ func (f *figure) outline(title, colour string, q vision.Quad, k float64) {
 
 func (f *figure) dots(points []vision.Point, k float64) {
 	s := shape{}
-	radius := number(float64(max(f.Width, f.Height))/700, 2)
+	radius := number(float64(max(f.Width, f.Height))/420, 2)
 	for _, p := range points {
 		s.Dots = append(s.Dots, dot{number(p.X*k, 1), number(p.Y*k, 1), radius})
 	}
