@@ -167,7 +167,7 @@ func (d *Document) passportPage() *side {
 	s.title(d.from.name, d.from.word("passport"), 46, 6.4, 1)
 	s.specimenMark(22.5, 9.5, 1)
 	s.portrait = vision.Rect{X0: 5.5, Y0: 16, X1: 40.5, Y1: 61}
-	s.ghost = vision.Rect{X0: 106, Y0: 34, X1: 119, Y1: 50.6}
+	s.ghost = vision.Rect{X0: 107.5, Y0: 21, X1: 119, Y1: 35.8}
 	const left, middle, right, top, step = 46.0, 76.0, 96.0, 16.2, 7.0
 	row := func(i int) float64 { return top + step*float64(i) }
 	s.write("", d.from.captionShort("type"), "P", left, row(0), 1)
