@@ -22,11 +22,12 @@ var rooms = map[string][]string{
 	"internal/face":          {"internal/vision"},
 	"internal/face/liveness": {"internal/face", "internal/vision"},
 
-	"internal/document/mrz":     {},
-	"internal/document/barcode": {"internal/vision"},
-	"internal/document/ocr":     {"internal/vision"},
-	"internal/document":         {"internal/document/barcode", "internal/document/mrz", "internal/document/ocr", "internal/vision"},
-	"internal/document/check":   {"internal/document/mrz"}, // rules know no pictures
+	"internal/document/mrz":           {},
+	"internal/document/barcode":       {"internal/vision"},
+	"internal/document/ocr":           {"internal/vision"},
+	"internal/document/ocr/tesseract": {"internal/document/ocr", "internal/vision"}, // a library of its own, and its data
+	"internal/document":               {"internal/document/barcode", "internal/document/mrz", "internal/document/ocr", "internal/vision"},
+	"internal/document/check":         {"internal/document/mrz"}, // rules know no pictures
 
 	"internal/decision": {}, // pure arithmetic
 

@@ -6,6 +6,8 @@ packages=(
   gcc g++ pkg-config
   libturbojpeg0-dev   # JPEG
   libzxing-dev        # bar codes
+  libtesseract-dev    # print in the scripts that follow
+  tesseract-ocr-script-cyrl tesseract-ocr-script-arab tesseract-ocr-script-deva tesseract-ocr-script-grek
 )
 
 missing=()

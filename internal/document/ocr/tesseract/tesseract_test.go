@@ -257,6 +257,28 @@ func TestIsSafeForConcurrentUseAndForgetsEarlierLines(t *testing.T) {
 	group.Wait()
 }
 
+func TestReadersOpenAScriptOnce(t *testing.T) {
+	t.Parallel()
+	r := NewReaders("")
+	t.Cleanup(r.Close)
+	var group sync.WaitGroup
+	for _, s := range append(drawnSamples(t), storedSamples(t)...) {
+		group.Go(func() {
+			if l, err := r.Line(t.Context(), s.script, s.gray); err != nil || l.Text != s.text {
+				t.Errorf("%s: read %q, error %v", s.name, l.Text, err)
+			}
+		})
+	}
+	group.Wait()
+	if len(r.open) != len(Scripts) {
+		t.Errorf("%d readers for %d scripts", len(r.open), len(Scripts))
+	}
+	empty := NewReaders(t.TempDir())
+	if _, err := empty.Line(t.Context(), Greek, vision.NewGray(99, 48)); ekyc.CodeOf(err) != ekyc.ErrModelMissing {
+		t.Errorf("error %v instead of %s", err, ekyc.ErrModelMissing)
+	}
+}
+
 func TestUsesOneThread(t *testing.T) {
 	r := reader(t, Cyrillic) // not parallel: it counts the threads of the process
 	g := drawnSamples(t)[0].gray
