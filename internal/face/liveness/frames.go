@@ -61,10 +61,10 @@ func (a *Analyzer) active(ctx context.Context, in Input) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	sequence := append(motion.checks(), identity)
-	score := withSequence(medianScore(frames, examined, a.fusion), sequence)
+	r.Checks = append(best.seen.checks(a.fusion, best.scene), motion.checks()...)
+	r.Checks = append(r.Checks, identity)
+	score := refuted(medianScore(frames, examined, a.fusion), r.Checks)
 	r.decide(a.fusion, score, best.seen.gate(), len(a.attacks) > 0)
-	r.Checks = append(best.seen.checks(a.fusion, best.scene), sequence...)
 	r.Checks = append(r.Checks, hintChecks(in.Want, r.Hints, &motion)...)
 	r.SpoofType = r.species()
 	r.Frames = report(frames, a.fusion)
@@ -145,22 +145,24 @@ func median(v []float64) float64 {
 	return (v[n/2-1] + v[n/2]) / 2
 }
 
-// Bounds that what the sequence shows puts on the live score: a critical fault is an attack, a major one needs a look.
+// Bounds that failing checks put on the live score: a critical one is an attack, a major one of those that only a sequence
+// allows needs a look.
 const (
 	scoreOfFault = 0.1
 	scoreOfDoubt = 0.49
 )
 
-// withSequence lowers the score to what failing checks of the sequence allow; nothing raises it.
-func withSequence(score float64, checks []ekyc.Check) float64 {
+// doubtful are the major checks that a still cannot fail.
+var doubtful = []string{"frames_distinct", "face_moves"}
+
+// refuted lowers the score to what failing checks allow; nothing raises it.
+func refuted(score float64, checks []ekyc.Check) float64 {
 	for _, c := range checks {
-		if c.Status != ekyc.Fail {
-			continue
-		}
-		switch c.Severity {
-		case ekyc.SeverityCritical:
+		switch {
+		case c.Status != ekyc.Fail:
+		case c.Severity == ekyc.SeverityCritical:
 			score = min(score, scoreOfFault)
-		case ekyc.SeverityMajor:
+		case slices.Contains(doubtful, c.Name):
 			score = min(score, scoreOfDoubt)
 		}
 	}

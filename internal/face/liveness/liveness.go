@@ -149,8 +149,9 @@ func (a *Analyzer) passive(ctx context.Context, in Input) (*Result, error) {
 	if r.Hints, err = a.measure(ctx, p, scene); err != nil {
 		return nil, err
 	}
-	r.decide(a.fusion, seen.score(a.fusion), seen.gate(), len(a.attacks) > 0)
-	r.Checks = append(seen.checks(a.fusion, scene), hintChecks(in.Want, r.Hints, nil)...)
+	r.Checks = seen.checks(a.fusion, scene)
+	r.decide(a.fusion, refuted(seen.score(a.fusion), r.Checks), seen.gate(), len(a.attacks) > 0)
+	r.Checks = append(r.Checks, hintChecks(in.Want, r.Hints, nil)...)
 	r.SpoofType = r.species()
 	return r, nil
 }

@@ -91,7 +91,7 @@ func TestFollowALivingHead(t *testing.T) {
 			t.Errorf("%s: %s", c.Name, c.Message)
 		}
 	}
-	if score := withSequence(0.9, m.checks()); score != 0.9 {
+	if score := refuted(0.9, m.checks()); score != 0.9 {
 		t.Errorf("the score fell to %v", score)
 	}
 }
@@ -117,7 +117,7 @@ func TestFollowAStillPicture(t *testing.T) {
 	if want := []string{"frames_distinct", "face_moves"}; !slices.Equal(failed, want) {
 		t.Errorf("failed checks %v, wanted %v", failed, want)
 	}
-	if score := withSequence(0.99, m.checks()); score >= decisionScore {
+	if score := refuted(0.99, m.checks()); score >= decisionScore {
 		t.Errorf("a picture that is waved about scores %v", score)
 	}
 }
