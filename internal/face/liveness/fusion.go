@@ -4,6 +4,8 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	"ekyc/internal/vision"
 )
@@ -68,7 +70,8 @@ func (f *Fusion) score(evidence map[string]float64) float64 {
 		z = f.Middle
 	}
 	z = (z - f.Middle) / f.Spread
-	for name, p := range f.Penalty {
+	for _, name := range slices.Sorted(maps.Keys(f.Penalty)) { // in one order, so that sums do not differ in the last bit
+		p := f.Penalty[name]
 		if v, measured := evidence[name]; measured {
 			z -= p.Weight * min(1, max(0, (v-p.From)/(p.To-p.From)))
 		}

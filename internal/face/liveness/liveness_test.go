@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -21,7 +22,7 @@ func TestFusionIsMonotone(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		e := map[string]float64{"networks": rapid.Float64Range(-9, 9).Draw(t, "networks")}
-		for name := range f.Penalty {
+		for _, name := range slices.Sorted(maps.Keys(f.Penalty)) {
 			e[name] = rapid.Float64Range(0, 3).Draw(t, name)
 		}
 		base := f.score(e)
@@ -33,7 +34,7 @@ func TestFusionIsMonotone(t *testing.T) {
 		if f.score(better) < base {
 			t.Fatalf("surer networks lower the score: %v, %v", base, f.score(better))
 		}
-		for name := range f.Penalty {
+		for _, name := range slices.Sorted(maps.Keys(f.Penalty)) {
 			worse := maps.Clone(e)
 			worse[name] += 0.5
 			if f.score(worse) > base {
