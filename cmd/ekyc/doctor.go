@@ -26,23 +26,31 @@ func (d *DoctorCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	if d.JSON {
-		if err := writeJSON(c.out, diagnoses); err != nil {
-			return err
-		}
-	} else if err := printDiagnoses(c, diagnoses); err != nil {
-		return err
-	}
+	return tellDiagnoses(c, diagnoses, d.JSON)
+}
+
+// tellDiagnoses prints what was found. As JSON it is one value in either case: the diagnoses, or the error with them in its details.
+func tellDiagnoses(c *console, diagnoses []engine.Diagnosis, asJSON bool) error {
 	sick := 0
 	for _, diagnosis := range diagnoses {
 		if !diagnosis.Healthy {
 			sick++
 		}
 	}
+	var problem error
 	if sick > 0 {
-		return ekyc.Errorf(ekyc.ErrModelAltered, "%d of %d models are not well; run `ekyc models pull`", sick, len(diagnoses))
+		problem = ekyc.Errorf(ekyc.ErrModelAltered, "%d of %d models are not well; run `ekyc models pull`", sick, len(diagnoses)).
+			With("diagnoses", diagnoses)
 	}
-	return nil
+	switch {
+	case !asJSON:
+		if err := printDiagnoses(c, diagnoses); err != nil {
+			return err
+		}
+	case problem == nil:
+		return writeJSON(c.out, diagnoses)
+	}
+	return problem
 }
 
 func printDiagnoses(c *console, diagnoses []engine.Diagnosis) error {
