@@ -94,7 +94,7 @@ const (
 	portraitFaces  = 1.65        // width of a portrait in widths of the face's box, about what ICAO asks for
 	portraitAspect = 45.0 / 35.0 // height over width of a portrait (ICAO Doc 9303-9)
 	portraitWidth  = 640         // pixels
-	selfieFaces    = 2.5         // width of a selfie in widths of the face's box
+	selfieFaces    = 3.0         // width of a selfie in widths of the face's box
 	selfieAspect   = 4.0 / 3.0   // upright
 	faceHeight     = 0.47        // where the middle of the face's box stands from the top, as a share of the height
 )

@@ -147,7 +147,7 @@ func drawCapture(r *rand.Rand, spec PhotoSpec) Capture {
 		c.Motion = detail * 8 * r.Float64()
 	}
 	c.Noise = 1 + hard*6*r.Float64()
-	c.Exposure = 1 + (2*r.Float64()-1)*(0.06+0.28*hard)
+	c.Exposure = 0.91 + (2*r.Float64()-1)*(0.05+0.26*hard) // cameras keep white paper a little below their limit
 	c.Warmth = 1 + (2*r.Float64()-1)*(0.04+0.16*hard)
 	for range r.IntN(3) {
 		s := Spot{Center: vision.Point{X: float64(spec.Width) * r.Float64(), Y: float64(spec.Height) * r.Float64()}}
