@@ -48,7 +48,7 @@ fuzz: setup ## every fuzz target for a minute
 	@scripts/fuzz.sh 60s
 
 soak: setup ## memory and answers over thousands of verifications
-	$(GO) test -count=1 -tags soak -run Soak -timeout 2h -v ./internal/engine
+	$(GO) test -count=1 -tags soak -run TestSoak -timeout 2h -v ./internal/engine
 
 run: demo ## the program has no service to start yet: the same as demo
 

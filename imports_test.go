@@ -38,7 +38,7 @@ var rooms = map[string][]string{
 	"internal/report":   {"internal/engine", "internal/decision", "internal/document", "internal/document/check", "internal/document/mrz", "internal/face", "internal/face/liveness", "internal/vision"},
 	"internal/specimen": {"internal/document/barcode", "internal/document/mrz", "internal/vision"},
 	"internal/bench": {
-		"internal/document", "internal/document/barcode", "internal/document/check", "internal/document/mrz", "internal/engine", "internal/face",
+		"internal/decision", "internal/document", "internal/document/barcode", "internal/document/check", "internal/document/mrz", "internal/engine", "internal/face",
 		"internal/face/liveness", "internal/models", "internal/specimen", "internal/vision",
 	},
 }

@@ -10,11 +10,14 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"ekyc"
+	"ekyc/internal/bench"
+	"ekyc/internal/engine"
 	"ekyc/internal/models"
 )
 
@@ -46,6 +49,15 @@ type modelFlags struct {
 	Profile   models.Profile `help:"Which models: standard (the most accurate) or strict (documented origin only)." env:"EKYC_PROFILE" default:"standard" enum:"standard,strict"`
 }
 
+// open loads the models.
+func (m *modelFlags) open() (*engine.Engine, error) {
+	library, err := models.Open(m.ModelsDir, m.Profile)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Open(library)
+}
+
 // console is what commands read and write besides files.
 type console struct {
 	out, err io.Writer
@@ -73,7 +85,7 @@ func run(ctx context.Context, args []string, c *console) (code int) {
 		kong.UsageOnError(),
 		kong.Writers(c.out, c.err),
 		kong.Exit(func(status int) { exited = status }),
-		kong.Vars{"version": programVersion(), "models_dir": models.DefaultDir()},
+		kong.Vars{"version": programVersion(), "models_dir": models.DefaultDir(), "parts": strings.Join(bench.Parts, ", ")},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(c),
 	)

@@ -107,7 +107,6 @@ type DocumentMRZ struct {
 type MRZResult struct {
 	Vectors  Rate            `json:"vectors"`
 	ByFormat map[string]Rate `json:"by_format"`
-	Lines    Rate            `json:"line_crops"` // whole line images read exactly
 }
 
 // AAMVAResult is the parsing of licence payloads and the reading of PDF417 symbols.

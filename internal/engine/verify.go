@@ -200,7 +200,10 @@ func (v *verifying) compare(ctx context.Context) error {
 	}
 	v.outcome.FaceMatch = &match
 	v.outcome.Comparison = &face.Comparison{Match: match, Live: v.live, Document: v.portrait}
-	return ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return ekyc.Errorf(ekyc.ErrCancelled, "the verification was stopped").Because(err)
+	}
+	return nil
 }
 
 // end records a step's time and error. Only what concerns the whole run comes back: a stop, or a fault of the request.

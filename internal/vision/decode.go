@@ -35,9 +35,9 @@ var (
 	FaceCropLimits = Limits{MaxBytes: 10 << 20, MaxSide: 12000, MaxPixels: 40_000_000, MinSide: 48}
 )
 
-// maxDecodedBytes bounds the memory of one decode: 40 million pixels of four bytes. A PNG with 16 bits a channel reaches it
-// at 20 million pixels.
-const maxDecodedBytes = 160_000_000
+// maxDecodedBytes bounds the memory of one decode with everything that it holds at once: 40 million pixels of a plain JPEG, PNG or
+// WebP in any orientation stay under it, rarer forms (16 bits a channel, progressive, interlaced) reach it with fewer pixels.
+const maxDecodedBytes = 400_000_000
 
 // Info is what a file says of itself before it is decoded. Width and Height are as stored, before Orientation is applied.
 type Info struct {
@@ -74,7 +74,7 @@ func header(data []byte) (Info, error) {
 		if err != nil {
 			return Info{}, corrupt(err)
 		}
-		return Info{JPEG, w, h, jpegOrientation(data), four, 4}, nil
+		return Info{JPEG, w, h, jpegOrientation(data), four, jpegBytesPerPixel(data, four)}, nil
 	case bytes.HasPrefix(data, []byte("\x89PNG\r\n\x1a\n")):
 		config, err := png.DecodeConfig(bytes.NewReader(data))
 		if err != nil {
@@ -86,27 +86,30 @@ func header(data []byte) (Info, error) {
 		if err != nil {
 			return Info{}, corrupt(err)
 		}
-		return Info{WebP, config.Width, config.Height, webpOrientation(data), false, 4}, nil
+		return Info{WebP, config.Width, config.Height, webpOrientation(data), false, webpBytesPerPixel}, nil
 	}
 	return Info{}, ekyc.Errorf(ekyc.ErrImageTypeUnsupported, "the content is not a JPEG, PNG or WebP image")
 }
 
-// pngBytesPerPixel is the size of a decoded pixel: eight bytes for 16 bits a channel, else at most four, twice where
-// interlacing keeps a pass beside the image.
+// rgbCopies is the raster itself and the copy while an orientation is applied, in bytes a pixel.
+const rgbCopies = 3 + 3
+
+// pngBytesPerPixel is the most that the decode of a PNG holds: eight bytes for 16 bits a channel, else at most four, half as much
+// again where interlacing keeps a pass beside the image, and the raster that is made of it.
 func pngBytesPerPixel(data []byte) int {
 	const depthAt, interlaceAt = 24, 28 // in the IHDR chunk, which must come first
-	if len(data) <= interlaceAt {
-		return 4
-	}
 	n := 4
-	if data[depthAt] == 16 {
+	if len(data) > interlaceAt && data[depthAt] == 16 {
 		n = 8
 	}
-	if data[interlaceAt] != 0 {
+	if len(data) > interlaceAt && data[interlaceAt] != 0 {
 		n += n / 2
 	}
-	return n
+	return n + rgbCopies
 }
+
+// webpBytesPerPixel: four bytes decoded at most, and the raster.
+const webpBytesPerPixel = 4 + rgbCopies
 
 func (i Info) check(limits Limits) error {
 	var problem string

@@ -153,15 +153,30 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-func TestDeepPNGIsBoundedByMemoryNotOnlyByPixels(t *testing.T) {
+func TestDecodesAreBoundedByMemoryNotOnlyByPixels(t *testing.T) {
 	t.Parallel()
-	info := Info{Format: PNG, Width: 6000, Height: 6000, BytesPerPixel: 8}
-	if err := info.check(SceneLimits); ekyc.CodeOf(err) != ekyc.ErrImageDimensions {
-		t.Fatalf("36 megapixels of 16 bits a channel were let in: %v", err)
+	header := func(depth, interlace byte) []byte {
+		b := make([]byte, 29)
+		b[24], b[28] = depth, interlace
+		return b
 	}
-	info.BytesPerPixel = 4
-	if err := info.check(SceneLimits); err != nil {
-		t.Fatalf("36 megapixels of 8 bits a channel were refused: %v", err)
+	progressive := []byte{0xff, 0xd8, 0xff, markerProgressive, 0, 4, 0, 0}
+	for _, c := range []struct {
+		name  string
+		bytes int
+		fits  bool // 39 megapixels of it
+	}{
+		{"8-bit PNG", pngBytesPerPixel(header(8, 0)), true},
+		{"16-bit PNG", pngBytesPerPixel(header(16, 0)), false},
+		{"16-bit interlaced PNG", pngBytesPerPixel(header(16, 1)), false},
+		{"JPEG", jpegBytesPerPixel([]byte{0xff, 0xd8, 0xff, 0xc0, 0, 4, 0, 0}, false), true},
+		{"progressive CMYK JPEG", jpegBytesPerPixel(progressive, true), false},
+		{"WebP", webpBytesPerPixel, true},
+	} {
+		err := Info{Width: 6500, Height: 6000, BytesPerPixel: c.bytes}.check(SceneLimits)
+		if fits := err == nil; fits != c.fits {
+			t.Errorf("%s: %v", c.name, err)
+		}
 	}
 }
 

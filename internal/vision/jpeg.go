@@ -83,14 +83,30 @@ func jpegHeader(data []byte) (width, height int, fourChannels bool, err error) {
 	return int(w), int(h), space == C.TJCS_CMYK || space == C.TJCS_YCCK, nil
 }
 
+// jpegBytesPerPixel is the most that the decode of a JPEG holds: the raster, the four channels that it is made of where there are
+// four, and for a progressive one two bytes for each coefficient of each channel.
+func jpegBytesPerPixel(data []byte, fourChannels bool) int {
+	n, channels := rgbCopies, 3
+	if fourChannels {
+		n, channels = n+4, 4
+	}
+	for marker := range jpegSegments(data) {
+		if marker == markerProgressive {
+			return n + 2*channels
+		}
+	}
+	return n
+}
+
 // The markers of JPEG (ITU-T T.81, table B.1) that are told apart here.
 const (
-	markerTEM  = 0x01 // stands alone, as RST0 to RST7 and SOI do
-	markerRST0 = 0xd0
-	markerSOI  = 0xd8
-	markerEOI  = 0xd9
-	markerScan = 0xda
-	markerAPP1 = 0xe1
+	markerProgressive = 0xc2
+	markerTEM         = 0x01 // stands alone, as RST0 to RST7 and SOI do
+	markerRST0        = 0xd0
+	markerSOI         = 0xd8
+	markerEOI         = 0xd9
+	markerScan        = 0xda
+	markerAPP1        = 0xe1
 )
 
 // jpegSegments walks the marker segments of a JPEG up to its end, over the coded data of the scans and over stray bytes as
