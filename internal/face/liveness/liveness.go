@@ -4,7 +4,9 @@
 package liveness
 
 import (
+	"cmp"
 	"context"
+	"sync"
 
 	"ekyc"
 	"ekyc/internal/face"
@@ -141,14 +143,18 @@ func (a *Analyzer) passive(ctx context.Context, in Input) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	var (
+		hints  Measured
+		failed error
+		beside sync.WaitGroup
+	)
+	beside.Go(func() { hints, failed = a.measure(ctx, p, scene) })
 	seen, err := a.look(ctx, p, scene)
-	if err != nil {
+	beside.Wait()
+	if err = cmp.Or(err, failed); err != nil {
 		return nil, err
 	}
-	r := &Result{Method: Passive, Scene: scene, Quality: seen.quality, Evidence: seen.evidence}
-	if r.Hints, err = a.measure(ctx, p, scene); err != nil {
-		return nil, err
-	}
+	r := &Result{Method: Passive, Scene: scene, Quality: seen.quality, Evidence: seen.evidence, Hints: hints}
 	r.Checks = seen.checks(a.fusion, scene)
 	r.decide(a.fusion, refuted(seen.score(a.fusion), r.Checks), seen.gate(), len(a.attacks) > 0)
 	r.Checks = append(r.Checks, hintChecks(in.Want, r.Hints, nil)...)
