@@ -54,14 +54,20 @@ var printedIn = map[Script][]string{
 // ScriptOf gives the script that a country's documents print beside Latin, and false where there is none or none that can be read.
 // country is a code as documents print it, or of ISO 3166-1.
 func ScriptOf(country string) (Script, bool) {
-	code := strings.ToUpper(strings.Trim(country, "< "))
-	if c, ok := ekyc.CountryByCode(code); ok && c.Alpha3 != "" {
-		code = c.Alpha3
-	}
+	code := alpha3(country)
 	for _, script := range Scripts {
 		if slices.Contains(printedIn[script], code) {
 			return script, true
 		}
 	}
 	return "", false
+}
+
+// alpha3 is the code by which printedIn and alphabets know a country.
+func alpha3(country string) string {
+	code := strings.ToUpper(strings.Trim(country, "< "))
+	if c, ok := ekyc.CountryByCode(code); ok && c.Alpha3 != "" {
+		return c.Alpha3
+	}
+	return code
 }

@@ -45,7 +45,8 @@ const (
 type Reader struct {
 	directory string
 	script    Script
-	engines   chan *C.ekyc_engine // maxEngines places; nil where none has been opened yet
+	idle      chan *C.ekyc_engine // engines that wait for a line
+	places    chan struct{}       // one for each engine that may yet be opened
 	closed    chan struct{}
 	close     sync.Once
 }
@@ -57,14 +58,17 @@ func Open(dataDir string, script Script) (*Reader, error) {
 	if _, known := packs[script]; !known {
 		return nil, ekyc.Errorf(ekyc.ErrInvalidArgument, "there is no reader for the script %q", string(script))
 	}
-	r := &Reader{directory: dataDir, script: script, engines: make(chan *C.ekyc_engine, maxEngines), closed: make(chan struct{})}
+	r := &Reader{
+		directory: dataDir, script: script,
+		idle: make(chan *C.ekyc_engine, maxEngines), places: make(chan struct{}, maxEngines), closed: make(chan struct{}),
+	}
 	first, err := r.open()
 	if err != nil {
 		return nil, err
 	}
-	r.engines <- first
+	r.idle <- first
 	for range maxEngines - 1 {
-		r.engines <- nil
+		r.places <- struct{}{}
 	}
 	return r, nil
 }
@@ -116,30 +120,32 @@ func (r *Reader) Line(ctx context.Context, g *vision.Gray) (ocr.Line, error) {
 	glyphs, ok := read(engine, crop)
 	if !ok {
 		C.ekyc_engine_close(engine)
-		engine = nil
-	}
-	r.engines <- engine
-	if !ok {
+		r.places <- struct{}{}
 		return ocr.Line{}, ekyc.Errorf(ekyc.ErrInternal, "the engine for reading %s script failed", packs[r.script].data)
 	}
+	r.idle <- engine
 	return line(glyphs, float64(crop.Width)), nil
 }
 
-// take waits for a place and gives the engine in it, which goes back into r.engines.
+// take gives an idle engine, or else opens one where there is a place, or else waits. The engine goes back into r.idle.
 func (r *Reader) take(ctx context.Context) (*C.ekyc_engine, error) {
+	select {
+	case engine := <-r.idle:
+		return engine, nil
+	default:
+	}
 	select {
 	case <-ctx.Done():
 		return nil, cancelled(ctx)
 	case <-r.closed:
 		return nil, ekyc.Errorf(ekyc.ErrInternal, "the reader of %s script is closed", packs[r.script].data)
-	case engine := <-r.engines:
-		if engine != nil {
-			return engine, nil
-		}
+	case engine := <-r.idle:
+		return engine, nil
+	case <-r.places:
 	}
 	engine, err := r.open()
 	if err != nil {
-		r.engines <- nil
+		r.places <- struct{}{}
 	}
 	return engine, err
 }
@@ -149,7 +155,11 @@ func (r *Reader) Close() {
 	r.close.Do(func() {
 		close(r.closed)
 		for range maxEngines {
-			C.ekyc_engine_close(<-r.engines)
+			select {
+			case engine := <-r.idle:
+				C.ekyc_engine_close(engine)
+			case <-r.places:
+			}
 		}
 	})
 }

@@ -257,6 +257,19 @@ func TestIsSafeForConcurrentUseAndForgetsEarlierLines(t *testing.T) {
 	group.Wait()
 }
 
+func TestOpensAnotherEngineOnlyWhenOneIsBusy(t *testing.T) {
+	t.Parallel()
+	r := reader(t, Greek)
+	for range 5 {
+		if _, err := r.Line(t.Context(), drawnSamples(t)[5].gray); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(r.idle) != 1 || len(r.places) != maxEngines-1 {
+		t.Errorf("%d engines wait and %d may be opened after lines one by one", len(r.idle), len(r.places))
+	}
+}
+
 func TestReadersOpenAScriptOnce(t *testing.T) {
 	t.Parallel()
 	r := NewReaders("")
@@ -362,8 +375,11 @@ func TestStopsWaitingWhenCancelled(t *testing.T) {
 	}
 	var taken []func()
 	for range maxEngines { // as if all engines were reading
-		engine := <-r.engines
-		taken = append(taken, func() { r.engines <- engine })
+		engine, err := r.take(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken = append(taken, func() { r.idle <- engine })
 	}
 	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
@@ -401,6 +417,53 @@ func TestScriptOf(t *testing.T) {
 			if got, _ := ScriptOf(code); got != script {
 				t.Errorf("%s has %s and %s", code, script, got)
 			}
+		}
+	}
+}
+
+func TestNational(t *testing.T) {
+	t.Parallel()
+	line := func(text string, confidence float64) ocr.Line {
+		l := ocr.Line{Text: text, Confidence: confidence}
+		for _, r := range text {
+			l.Characters = append(l.Characters, ocr.Character{Rune: r, Confidence: confidence})
+		}
+		return l
+	}
+	for _, c := range []struct {
+		country, text string
+		confidence    float64
+		want          string
+	}{
+		{"RUS", "ЕВГЕНИЙ", 0.99, "ЕВГЕНИЙ"},
+		{"RUS", "ЕВГЕНИЙ", 0.8, ""},       // unsure
+		{"RUS", "РАЅЅРОВТ", 0.99, ""},     // PASSPORT: Ѕ is Macedonian
+		{"MKD", "ЅВЕЗДА", 0.99, "ЅВЕЗДА"}, // there it is not foreign
+		{"SRB", "ЂОРЂЕВИЋ", 0.99, "ЂОРЂЕВИЋ"},
+		{"BGR", "ЂОРЂЕВИЋ", 0.99, ""},
+		{"UKR", "Ім'я/ бїмеп Матеѕ", 0.96, "Ім'я"}, // the Latin half after the stroke is read as if it were Cyrillic
+		{"UKR", "МАР'ЯНА/МАВІАМА", 0.99, "МАР'ЯНА"},
+		{"KAZ", "НҰРҒАЛИЕВ", 0.99, "НҰРҒАЛИЕВ"},
+		{"UKR", "1234567890", 0.99, ""}, // no letters
+		{"RUS", "8", 0.99, ""},
+		{"GRC", "ΓΕΩΡΓΙΟΣ", 0.99, "ΓΕΩΡΓΙΟΣ"},
+		{"GRC", "ЕВГЕНИЙ", 0.99, ""}, // another script
+		{"IND", "भारत सरकार", 0.99, "भारत सरकार"},
+		{"IRN", "ایران", 0.99, "ایران"},
+		{"FRA", "ΓΕΩΡΓΙΟΣ", 0.99, ""}, // no script
+		{"BLR", "12.07 МІНСК / MINSK", 0.99, "12.07 МІНСК"},
+	} {
+		got, ok := National(c.country, line(c.text, c.confidence))
+		if got.Text != c.want || ok != (c.want != "") {
+			t.Errorf("%s %q at %.2f: %q, %v instead of %q", c.country, c.text, c.confidence, got.Text, ok, c.want)
+		}
+		if ok && (len(got.Characters) != len([]rune(got.Text)) || math.Abs(got.Confidence-c.confidence) > 1e-9) {
+			t.Errorf("%s %q: %d characters with confidence %.2f", c.country, c.text, len(got.Characters), got.Confidence)
+		}
+	}
+	for _, code := range printedIn[Cyrillic] {
+		if alphabets[code] == "" {
+			t.Errorf("the alphabet of %s is not known", code)
 		}
 	}
 }
