@@ -6,4 +6,4 @@ out=.cache/demo
 if [ ! -f "$out/selfie.jpg" ] || [ ! -f "$out/front.jpg" ]; then
   bin/ekyc specimen demo --out "$out" --force
 fi
-bin/ekyc verify --selfie "$out/selfie.jpg" --front "$out/front.jpg" --report "$out/report.html"
+bin/ekyc verify --specimens --selfie "$out/selfie.jpg" --front "$out/front.jpg" --report "$out/report.html"
