@@ -286,17 +286,6 @@ func TestQualityCodes(t *testing.T) {
 			drawFace(m, vision.Point{X: 270, Y: 250}, 200, 0, true)
 			drawFace(m, vision.Point{X: 630, Y: 250}, 200, 0, true)
 		}), face.FacesMultiple},
-		"masked": {paintScene(800, 600, func(m *vision.RGB) {
-			drawFace(m, vision.Point{X: 400, Y: 300}, 220, 0, true)
-			for y := 328; y < 450; y++ { // a pleated mask from the nose to the chin
-				for x := 290; x < 510; x++ {
-					if math.Hypot(float64(x-400)/112, float64(y-300)/150) < 1 {
-						light := 1 - float64((x-400)*(x-400))/40000 - float64(y%14)/80
-						copy(m.Pix[3*(y*800+x):], []byte{byte(120 * light), byte(170 * light), byte(220 * light)})
-					}
-				}
-			}
-		}), face.MouthCovered},
 		"cut off": {paintScene(400, 400, func(m *vision.RGB) { drawFace(m, vision.Point{X: 60, Y: 200}, 220, 0, true) }), face.Cropped},
 	} {
 		t.Run(name, func(t *testing.T) {
