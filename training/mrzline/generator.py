@@ -115,8 +115,8 @@ class Generator:
         """Paper and ink tones, background print and uneven light."""
         paper, ink = dice.uniform(110, 250), dice.uniform(0, 90)
         if dice.chance(0.12):
-            ink = paper - dice.uniform(25, 60)
-        ink = min(ink, paper - 22)
+            ink = paper - dice.uniform(28, 65)
+        ink = min(ink, paper - 28)
         tones = np.full((crop.height, crop.width), paper, np.float32)
         if dice.chance(0.7):
             relief = self._backgrounds.crop(dice, crop.width, crop.height)
@@ -288,7 +288,7 @@ def captured(dice, grey, pitch):
     """Defocus or motion, the camera's sharpening, noise and JPEG."""
     blur = dice.weighted({"defocus": 55, "motion": 13, "none": 32})
     if blur == "defocus":
-        grey = cv2.GaussianBlur(grey, (0, 0), dice.uniform(0.25, 0.5 + 0.08 * pitch))
+        grey = cv2.GaussianBlur(grey, (0, 0), dice.uniform(0.2, 0.2 + 0.1 * pitch))
     elif blur == "motion":
         grey = motion_blurred(dice, grey, pitch)
     if dice.chance(0.12):
@@ -353,5 +353,7 @@ def labelled(grey, photograph):
     classes[distance < GLYPH_DOUBT] = IGNORED_CLASS
     certain = (distance < GLYPH_REACH) & visible[nearest]
     classes[certain] = of_glyph[certain]
+    between = ((centres[1:] + centres[:-1]) / 2 / FRAME_WIDTH).astype(int)
+    classes[between[(between >= 0) & (between < FRAME_COUNT)]] = BLANK_CLASS  # so that repeated glyphs stay apart
     shown = "".join(character for character, seen in zip(photograph.text, visible) if seen)
     return Line(grey, classes, shown, photograph.pitch)

@@ -1,4 +1,4 @@
-"""Trains the line network on generated lines: python train.py --weights line.pt [--seed 0] [--steps 3600]."""
+"""Trains the line network on generated lines: python train.py --weights line.pt [--seed 0] [--steps 5400]."""
 
 import argparse
 import json
@@ -48,7 +48,7 @@ def argument_parser():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", required=True, help="file for the averaged weights")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=3600, help=f"batches of {BATCH} lines")
+    parser.add_argument("--steps", type=int, default=5400, help=f"batches of {BATCH} lines")
     parser.add_argument("--fonts", default="/usr/share/fonts", help="folder of the Debian font packages")
     return parser
 
