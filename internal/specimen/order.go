@@ -15,15 +15,12 @@ type Order struct {
 	Kinds  []Kind // taken in turn; empty: all
 	Forms  []Form // taken in turn, one for each round of the kinds; empty: all
 	Issuer string // "" for any; kinds that it does not issue are left out
-	// Difficulty of the photographs; nil lets each item draw from 0 to hardest.
+	// Difficulty of the photographs; nil lets each item draw its own from 0 to 1.
 	Difficulty    *float64
 	Width, Height int // of the photographs; 0: twelve megapixels
 	At            time.Time
 	Gallery       *Gallery // nil: drawn figures
 }
-
-// hardest is the greatest difficulty that an item draws by itself: what a patient person with a telephone produces.
-const hardest = 0.6
 
 // Validate completes the order, or says with ErrInvalidArgument what is wrong with it.
 func (o *Order) Validate() error {
@@ -63,7 +60,7 @@ func joined[T ~string](list []T) string {
 // Make produces item number i of a validated order: one picture, or front and back where the document says something on both.
 func (o *Order) Make(i int) ([]*Picture, error) {
 	r := chance(o.Seed+uint64(i)*0x9E3779B97F4A7C15, "item")
-	seed, difficulty := r.Uint64()>>11, hardest*r.Float64() // 53 bits of seed: JSON readers keep them
+	seed, difficulty := r.Uint64()>>11, r.Float64() // 53 bits of seed: JSON readers keep them
 	if o.Difficulty != nil {
 		difficulty = *o.Difficulty
 	}
