@@ -95,8 +95,9 @@ func (c captions) exact(text string) (Key, bool) {
 	if text == "" {
 		return "", false
 	}
+	squeezed := strings.ReplaceAll(text, "RN", "M") // the two look the same in small print
 	for _, w := range c {
-		if w.text == text {
+		if w.text == text || len(text) >= 5 && strings.ReplaceAll(w.text, "RN", "M") == squeezed {
 			return w.key, true
 		}
 	}

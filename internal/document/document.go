@@ -9,6 +9,7 @@ import (
 
 	"ekyc"
 	"ekyc/internal/document/ocr"
+	"ekyc/internal/document/ocr/tesseract"
 	"ekyc/internal/vision"
 )
 
@@ -93,6 +94,9 @@ type TextLine struct {
 	Confidence float64     `json:"confidence"`
 	Quad       vision.Quad `json:"quad"`
 	Box        vision.Rect `json:"box"`
+	// National is the same print as the script of the country has it, and Script that script's code of ISO 15924; empty where Text is all.
+	National string `json:"national,omitempty"`
+	Script   string `json:"script,omitempty"`
 }
 
 // Side is what was seen of one side.
@@ -130,6 +134,7 @@ type Models struct {
 	Orientation *ocr.Orientation
 	MRZLine     *vision.Session // mrz/line.onnx: [lines, 1, 32, 736] luminances 0–255 to log-probabilities [lines, 184, 38]
 	Faces       FaceFinder
+	National    *tesseract.Readers // nil: print in other scripts stays as the print recogniser has it
 }
 
 // Reader reads documents. It is safe for concurrent use.

@@ -18,7 +18,7 @@ const (
 	angleCells   = 120
 	distanceCell = 2.0
 	voteSpread   = 3
-	maxLines     = 16
+	maxLines     = 20 // rows of print make lines too
 	maxVote      = 60 // gradient beyond it adds nothing: black on white must not outvote a card on a similar table
 	minGradient  = 14
 )

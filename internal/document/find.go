@@ -66,6 +66,7 @@ const (
 	outsideBy       = 0.06               // how far a corner may lie outside the image, of its longer side
 	frameSupport    = 0.45               // what an edge of the image counts as a side, against 0 to 1 for one that is seen
 	aspectTolerance = 0.12               // standard deviation of the logarithm of the ratio of the sides
+	leastAspect     = 0.02               // of aspectFit
 	convincing      = 0.66               // total score from which edges are believed
 	weakestSide     = 0.40               // least support of any side of a believed outline
 	leastInside     = 0.50               // share of the text that a believed outline holds: a table has print on it too
@@ -105,9 +106,68 @@ func findOutlines(p *vision.Pyramid, boxes []ocr.Box) []outline {
 	slices.SortFunc(found, func(a, b outline) int { return cmp.Compare(b.score, a.score) })
 	found = found[:min(len(found), 5)]
 	for i := range found {
-		found[i].quad = found[i].quad.Scale(1 / factor)
+		found[i].quad = e.refine(found[i].quad).Scale(1 / factor)
 	}
 	return found
+}
+
+// refine moves the sides onto the edge pixels along them: a cell of the Hough transform is 1.5 degrees wide. A side that would turn or
+// move far, and one on an edge of the image, stays.
+func (e *edgeMap) refine(q vision.Quad) vision.Quad {
+	var sides [4]straight
+	for i := range q {
+		sides[i] = e.fitSide(q[i], q[(i+1)%4])
+	}
+	out := q
+	for i := range q {
+		corner, ok := sides[(i+3)%4].meet(sides[i])
+		const far = 0.05 // of the side
+		if !ok || corner.Distance(q[i]) > far*q[i].Distance(q[(i+1)%4]) {
+			return q
+		}
+		out[i] = corner
+	}
+	return out
+}
+
+// fitSide is the line through the edge pixels within sideReach of a side whose gradient points across it, by total least squares; the
+// ends, where corners are round, do not count.
+func (e *edgeMap) fitSide(from, to vision.Point) straight {
+	const sideReach, roundCorner, leastShare = 3, 0.08, 0.3
+	length := from.Distance(to)
+	u := to.Sub(from).Scale(1 / max(1e-9, length))
+	v := vision.Point{X: -u.Y, Y: u.X}
+	normal := math.Mod(math.Atan2(v.Y, v.X)+2*math.Pi, math.Pi)
+	line := straight{angle: normal, distance: from.X*math.Cos(normal) + from.Y*math.Sin(normal)}
+	var along, across []float64
+	for t := roundCorner * length; t < (1-roundCorner)*length; t++ {
+		for k := -sideReach; k <= sideReach; k++ {
+			p := from.Add(u.Scale(t)).Add(v.Scale(float64(k)))
+			x, y := int(p.X), int(p.Y)
+			if x < 0 || y < 0 || x >= e.width || y >= e.height || e.strength[y*e.width+x] == 0 {
+				continue
+			}
+			if angleBetween(float64(e.angle[y*e.width+x]), normal) < 15*math.Pi/180 {
+				d := vision.Point{X: float64(x) + 0.5, Y: float64(y) + 0.5}.Sub(from)
+				along, across = append(along, d.X*u.X+d.Y*u.Y), append(across, d.X*v.X+d.Y*v.Y)
+			}
+		}
+	}
+	slope, offset, ok := fitLine(along, across, ones(len(along)))
+	if !ok || float64(len(along)) < leastShare*length {
+		return line
+	}
+	a, b := from.Add(v.Scale(offset)), from.Add(u.Scale(length)).Add(v.Scale(offset+slope*length))
+	n := math.Mod(math.Atan2(b.X-a.X, a.Y-b.Y)+2*math.Pi, math.Pi)
+	return straight{angle: n, distance: a.X*math.Cos(n) + a.Y*math.Sin(n)}
+}
+
+func ones(n int) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = 1
+	}
+	return out
 }
 
 // oppositePairs are two lines nearly parallel and far enough from each other to be opposite sides.
@@ -143,6 +203,10 @@ func (e *edgeMap) assess(a, b [2]straight, text []vision.Quad) (outline, bool) {
 		return outline{}, false
 	}
 	o := outline{quad: q, weakest: 1}
+	aspect := aspectFit(q)
+	if o.inside, o.texts = insideShare(q, text); aspect < leastAspect || o.inside < leastInside {
+		return outline{}, false // before the costlier look at its sides
+	}
 	sides := [4]straight{}
 	mean, seen := 0.0, 0
 	for i := range q {
@@ -160,8 +224,7 @@ func (e *edgeMap) assess(a, b [2]straight, text []vision.Quad) (outline, bool) {
 	if seen < 2 || o.weakest < 0.2 {
 		return outline{}, false
 	}
-	o.inside, o.texts = insideShare(q, text)
-	o.score = 0.45*mean + 0.15*o.weakest + 0.20*aspectFit(q) + 0.20*o.inside
+	o.score = 0.45*mean + 0.15*o.weakest + 0.20*aspect + 0.20*o.inside
 	return o, true
 }
 

@@ -34,8 +34,9 @@ type Quality struct {
 
 const (
 	qualityWidth = 640 // sharpness depends on the scale, so it is measured at one
-	// halfSharp is the variance of the Laplacian at which print of 2 mm is just readable at that scale.
-	halfSharp = 180.0
+	// halfSharp is the variance of the Laplacian at which print of 2 mm is just readable at that scale, on an image whose luminance has the
+	// variance usualVariance; dim light makes both smaller. leastVariance keeps an empty image from becoming sharp noise.
+	halfSharp, usualVariance, leastVariance = 180.0, 2000.0, 60.0
 	// burnt is the luminance of glare, paperWhite the median from which a bright document counts as a scan on white, where burning cannot be told.
 	burnt, paperWhite = 250, 244
 	// fullResolution is 300 dots an inch, which ICAO 9303 asks of scanned portraits, in pixels a millimetre.
@@ -56,7 +57,8 @@ func measureQuality(m *vision.RGB, g Geometry) Quality {
 	gray := m.Gray()
 	height := max(32, int(math.Round(float64(gray.Height)*qualityWidth/float64(gray.Width))))
 	scaled := gray.Resize(qualityWidth, height)
-	sharp := scaled.Sharpness()
+	deviation := 255 * scaled.Contrast()
+	sharp := scaled.Sharpness() * usualVariance / max(leastVariance, deviation*deviation)
 	q := Quality{
 		Sharpness:  sharp / (sharp + halfSharp),
 		Brightness: gray.Brightness(),

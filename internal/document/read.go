@@ -37,6 +37,9 @@ func (r *Reader) Read(ctx context.Context, in Input) (*Reading, error) {
 	r.classify(sides, in, out)
 	r.gather(sides, in, out)
 	stopMeaning()
+	if err := r.readNational(ctx, sides, out.Detected.Country, watch); err != nil {
+		return nil, err
+	}
 	stopQuality := watch.start("quality")
 	out.see(sides)
 	stopQuality()

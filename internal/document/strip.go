@@ -288,7 +288,7 @@ func (s *strip) ends(r row) row {
 func (s *strip) walk(r row, x, step, least float64) float64 {
 	last, empty := x, 0
 	for half := step / 2; x+half > 0 && x+half < float64(s.width) && empty < 2*emptyCells; x += half {
-		if s.cellInk(r, min(x, x+half), math.Abs(half)) > least/2 {
+		if s.cellInk(r, min(x, x+half), math.Abs(half)) > least {
 			last, empty = x+half, 0
 		} else {
 			empty++
@@ -297,15 +297,28 @@ func (s *strip) walk(r row, x, step, least float64) float64 {
 	return last
 }
 
-// cellInk is the ink in a cell of the row beyond that in the same columns just above and below it.
+// cellInk is the ink in a cell of the row beyond that in the same columns in the blank bands above and below it, whichever has less: a
+// pattern of the ground is in all three, a stroke of a stamp at most in one.
 func (s *strip) cellInk(r row, x, width float64) float64 {
-	sum := 0.0
+	const blank = 0.85 // the middle of a blank band in heights of the capitals; the rows are 2.2 apart
+	inside := s.bandInk(r, x, width, 0)
+	return max(0, inside-min(s.bandInk(r, x, width, -blank), s.bandInk(r, x, width, blank)))
+}
+
+// bandInk is the mean ink in a cell-wide band about the row's line moved across by a multiple of its height: all of the row's height on
+// the row itself, a quarter of it in a blank band.
+func (s *strip) bandInk(r row, x, width, across float64) float64 {
 	half := r.height / 2
+	if across != 0 {
+		half = r.height / 8
+	}
+	sum, n := 0.0, 0
 	for px := max(0, int(x)); px < min(s.width, int(x+width)); px++ {
-		y := r.at(float64(px) + 0.5)
+		y := r.at(float64(px)+0.5) + across*r.height
 		for py := max(0, int(y-half)); py <= min(s.height-1, int(y+half)); py++ {
 			sum += max(0, s.ink[py*s.width+px]-s.inkQuantum)
+			n++
 		}
 	}
-	return sum
+	return sum / float64(max(1, n))
 }
