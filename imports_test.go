@@ -26,14 +26,14 @@ var rooms = map[string][]string{
 	"internal/document/barcode":       {"internal/vision"},
 	"internal/document/ocr":           {"internal/vision"},
 	"internal/document/ocr/tesseract": {"internal/document/ocr", "internal/vision"}, // a library of its own, and its data
-	"internal/document":               {"internal/document/barcode", "internal/document/mrz", "internal/document/ocr", "internal/vision"},
+	"internal/document":               {"internal/document/barcode", "internal/document/mrz", "internal/document/ocr", "internal/document/ocr/tesseract", "internal/vision"},
 	"internal/document/check":         {"internal/document/mrz"}, // rules know no pictures
 
 	"internal/decision": {}, // pure arithmetic
 
 	"internal/engine": {
 		"internal/decision", "internal/document", "internal/document/barcode", "internal/document/check", "internal/document/mrz",
-		"internal/document/ocr", "internal/face", "internal/face/liveness", "internal/models", "internal/vision",
+		"internal/document/ocr", "internal/document/ocr/tesseract", "internal/face", "internal/face/liveness", "internal/models", "internal/vision",
 	},
 	"internal/report":   {"internal/engine", "internal/decision", "internal/document", "internal/document/check", "internal/document/mrz", "internal/face", "internal/face/liveness", "internal/vision"},
 	"internal/specimen": {"internal/document/barcode", "internal/document/mrz", "internal/vision"},

@@ -9,6 +9,7 @@ import (
 	"ekyc"
 	"ekyc/internal/document"
 	"ekyc/internal/document/ocr"
+	"ekyc/internal/document/ocr/tesseract"
 	"ekyc/internal/face"
 	"ekyc/internal/face/liveness"
 	"ekyc/internal/models"
@@ -25,6 +26,7 @@ type Engine struct {
 	faces    *face.Analyzer
 	liveness *liveness.Analyzer
 	reader   *document.Reader
+	national *tesseract.Readers
 	openedIn time.Duration
 }
 
@@ -155,6 +157,8 @@ func (e *Engine) assembleReader() error {
 	if session, ok := e.sessions["page_orientation"]; ok {
 		m.Orientation = ocr.NewOrientation(session, nil)
 	}
+	e.national = tesseract.NewReaders("")
+	m.National = e.national
 	e.reader = document.New(m)
 	return nil
 }
@@ -166,6 +170,9 @@ func (e *Engine) Close() error {
 		faults = append(faults, s.Close())
 	}
 	e.sessions = nil
+	if e.national != nil {
+		e.national.Close()
+	}
 	return errors.Join(faults...)
 }
 
