@@ -26,12 +26,14 @@ const (
 	blinkShare = 0.6
 	// An eye that is hardly open in the median proves no blink.
 	leastOpenAspect = 0.18
-	// A turn from which solid and flat can be told apart by landmarks that tremble by about a hundredth of the eye distance.
-	depthTurn = 12.0 // degrees
+	// A turn by which solid and flat can be told apart. The landmark model sees a head in any picture, so that even a sheet
+	// turned by 50 degrees to both sides was measured to turn by 15 degrees at most (simulated on seven faces).
+	depthTurn = 20.0 // degrees
 	// Over this ratio of residuals the head moved as a solid, under its inverse as a flat picture; between them nobody can say.
 	solidRatio = 1.3
-	// Landmarks of a person who holds still tremble by more than this from frame to frame; those of a still picture do not.
-	stillTravel = 0.0015
+	// Landmarks of a person who holds still move by more than this somewhere in a sequence (0.026 and more in sparse real
+	// ones); those of one picture, shifted and compressed anew, tremble by 0.0025 to 0.01.
+	stillTravel = 0.004
 )
 
 // follow measures a sequence.
