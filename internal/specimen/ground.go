@@ -141,3 +141,16 @@ func (s *side) unionFlag(c *canvas) {
 	}
 	c.text(s.flag, center.X, center.Y+1.1, style{face: bold, size: 3, ink: solid(0xFFFFFF), align: 0.5})
 }
+
+// sign scrawls a signature into its place: loops that lean and wander.
+func (s *side) sign(c *canvas) {
+	r := chance(s.seed, "signature")
+	box, middle := s.signature, s.signature.Center().Y
+	loops, lean, tall := 5+4*r.Float64(), 0.4+0.4*r.Float64(), box.Height()*(0.25+0.2*r.Float64())
+	phase, second := 2*math.Pi*r.Float64(), 1.3+1.4*r.Float64()
+	c.curve(220, 0.28, solid(0x1B2440).faint(0.85), func(t float64) vision.Point {
+		a := 2 * math.Pi * loops * t
+		y := tall * (1 - 0.55*t) * (0.6*math.Sin(a+phase) + 0.4*math.Sin(second*a))
+		return vision.Point{X: box.X0 + box.Width()*t*0.92 + 1.1*math.Cos(a+phase) - lean*y, Y: middle + y}
+	})
+}

@@ -41,9 +41,11 @@ type side struct {
 	zoneY    []float64
 	zoneX    float64
 	barcode  vision.Rect
-	strip    bool // a white ground under the machine readable zone
-	band     bool // a coloured band behind the title
-	flag     string
+	// signature is where the holder has signed; empty for nowhere.
+	signature vision.Rect
+	strip     bool // a white ground under the machine readable zone
+	band      bool // a coloured band behind the title
+	flag      string
 }
 
 // printed is one line of text with the field that it states; captions state none.
@@ -185,6 +187,7 @@ func (d *Document) passportPage() *side {
 	if d.Personal != "" {
 		s.write("personal_number", d.from.captionShort("personal_number"), d.Personal, right, row(3), 0.9)
 	}
+	s.signature = vision.Rect{X0: 101, Y0: 41.5, X1: 120, Y1: 49}
 	s.machineZone(d.MRZ)
 	return s
 }
@@ -223,7 +226,8 @@ func (d *Document) cardFront(title string) *side {
 	if d.Kind == ResidencePermit {
 		s.write("", d.from.captionShort("type_of_permit"), d.from.word("unlimited_residence"), left, row(6)-0.6, k*0.9)
 	} else {
-		s.label(d.from.captionShort("signature"), middle+4, row(6)-0.4, style{face: regular, size: captionSize * k, ink: solid(0x44505A)})
+		s.label(d.from.captionShort("signature"), middle+4, row(6)+3.6, style{face: regular, size: captionSize * k, ink: solid(0x44505A)})
+		s.signature = vision.Rect{X0: middle - 2, Y0: row(6) - 3.5, X1: middle + 20, Y1: row(6) + 2}
 	}
 	return s
 }
@@ -276,7 +280,7 @@ func (d *Document) visa(of size) *side {
 	left, middle := 40*k, 80*k
 	row := func(i int) float64 { return (15.4 + 6.9*float64(i)) * k }
 	s.write("", d.from.caption("valid_from"), d.shown(d.Issued), left, row(0), k)
-	s.write("date_of_expiry", d.from.caption("date_of_expiry"), d.shown(d.Expires), middle, row(0)+4*k, k*0.95)
+	s.write("date_of_expiry", d.from.caption("date_of_expiry"), d.shown(d.Expires), middle, row(1), k)
 	s.write("document_number", d.from.caption("document_number"), d.Number, left, row(1), k)
 	s.write("", d.from.captionShort("number_of_entries"), "MULT", middle, row(2), k)
 	s.write("surname", d.from.caption("surname"), upper(p.Surname), left, row(2), k)

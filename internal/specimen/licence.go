@@ -40,6 +40,7 @@ func (d *Document) licenceFront() *side {
 		y += step
 	}
 	s.label("7.", 4, 49.4, style{face: regular, size: 2.1, ink: solid(0x3A4450)})
+	s.signature = vision.Rect{X0: 8, Y0: 45.5, X1: 27, Y1: 51}
 	return s
 }
 
@@ -85,18 +86,19 @@ func (d *Document) americanFront() *side {
 	put := func(number, name, field, text string, x, y float64) {
 		s.label(number, x, y, style{face: regular, size: 1.7, ink: solid(0x3A4450)})
 		s.label(name, x+2.8, y, style{face: regular, size: 2.0, ink: solid(0x1F3E8C)})
-		s.value(field, text, x+9, y, style{face: medium, size: 2.7, ink: solid(0x14181C)})
+		s.value(field, text, x+max(9, 4+1.55*float64(len(name))), y, style{face: medium, size: 2.7, ink: solid(0x14181C)})
 	}
 	y := 14.4
 	put("4d", "DLN", "document_number", d.Number, left, y)
-	put("9", "CLASS", "licence_categories", "C", right+10, y)
+	put("9", "CLASS", "licence_categories", "C", right+9, y)
 	put("3", "DOB", "date_of_birth", d.shown(p.Born), left, y+step)
 	put("4b", "EXP", "date_of_expiry", d.shown(d.Expires), left, y+2*step)
 	put("4a", "ISS", "date_of_issue", d.shown(d.Issued), right, y+2*step)
 	put("1", "LN", "surname", upper(p.Surname), left, y+3*step)
 	put("2", "FN", "given_names", upper(p.GivenNames), left, y+4*step)
 	street, city, postal := d.americanAddress()
-	put("8", "", "address", street, left-6.2, y+5*step)
+	s.label("8", left, y+5*step, style{face: regular, size: 1.7, ink: solid(0x3A4450)})
+	s.value("address", street, left+2.8, y+5*step, style{face: medium, size: 2.7, ink: solid(0x14181C)})
 	s.value("address", fmt.Sprintf("%s, %s %s", city, d.state, postal), left+2.8, y+5.8*step, style{face: medium, size: 2.7, ink: solid(0x14181C)})
 	put("15", "SEX", "sex", p.Sex, left, y+7*step)
 	inches := int(float64(p.HeightCM)/2.54 + 0.5)

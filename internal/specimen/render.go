@@ -66,6 +66,9 @@ func (d *Document) Render(sideIndex int, dpi float64) (*Rendering, error) {
 			out.add(c, t.field, box)
 		}
 	}
+	if s.signature.Area() > 0 {
+		s.sign(c)
+	}
 	if len(s.zone) > 0 {
 		out.add(c, regionMRZ, s.machineLines(c))
 	}
