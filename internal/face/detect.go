@@ -37,6 +37,8 @@ const (
 	fastWidth       = 320
 	fastHeight      = 240
 
+	// Half the side of a box, in detector pixels, under which there is nothing to align.
+	smallestBox = 1.0
 	// Around a box of the second detector the first one looks at a square of this many sides of the box.
 	closeUpSides = 2.2
 	// A face that fills the whole picture is found when the picture is shown smaller than the frame.
@@ -159,6 +161,9 @@ func decodeAnchors(scores, boxes []float32, grid, perCell int) []Detection {
 		r := boxes[16*i : 16*i+16]
 		at := func(j int) vision.Point { return vision.Point{X: float64(r[j]) + ax, Y: float64(r[j+1]) + ay} }
 		c, w, h := at(0), float64(r[2])/2, float64(r[3])/2
+		if !(w >= smallestBox && h >= smallestBox) {
+			continue // also what is not a number
+		}
 		d := Detection{Box: vision.Rect{X0: c.X - w, Y0: c.Y - h, X1: c.X + w, Y1: c.Y + h}, Score: score}
 		for j := range d.KeyPoints {
 			d.KeyPoints[j] = at(4 + 2*j)
@@ -261,6 +266,9 @@ func (a *Analyzer) fastBoxes(ctx context.Context, p *vision.Pyramid) ([]Detectio
 			b := out[1].Data[4*i : 4*i+4]
 			w, h := size.Width(), size.Height()
 			box := vision.Rect{X0: float64(b[0]) * w, Y0: float64(b[1]) * h, X1: float64(b[2]) * w, Y1: float64(b[3]) * h}
+			if !(box.Width() >= smallestBox && box.Height() >= smallestBox) {
+				continue
+			}
 			found = append(found, Detection{Box: box, Score: score, KeyPoints: averagePoints(box)})
 		}
 	}
