@@ -132,7 +132,7 @@ type Models struct {
 	Recogniser  *ocr.Recogniser
 	Direction   *ocr.Direction
 	Orientation *ocr.Orientation
-	MRZLine     *vision.Session // mrz/line.onnx: [lines, 1, 32, 736] luminances 0–255 to log-probabilities [lines, 184, 38]
+	MRZLine     *vision.Session // mrz_line: [lines, 1, 32, 736] luminances 0–255 to log-probabilities [lines, 184, 38]
 	Faces       FaceFinder
 	National    *tesseract.Readers // nil: print in other scripts stays as the print recogniser has it
 }
