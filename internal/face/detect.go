@@ -17,14 +17,10 @@ type Detection struct {
 	KeyPoints [6]vision.Point `json:"-"`     // right eye, left eye, nose tip, mouth centre, right ear, left ear: the subject's right
 }
 
-// Places of Detection.KeyPoints.
+// Places of Detection.KeyPoints that give the angle of the head.
 const (
 	rightEyePoint = iota
 	leftEyePoint
-	nosePoint
-	mouthPoint
-	rightEarPoint
-	leftEarPoint
 )
 
 const (

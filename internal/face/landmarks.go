@@ -25,24 +25,16 @@ type Landmarks struct {
 
 // Indices of the mesh that are used here (canonical_face_model_uv_visualization of MediaPipe); right is the subject's.
 const (
-	meshNoseTip        = 1
-	meshNoseBase       = 2
-	meshForehead       = 10
-	meshRightEyeOuter  = 33
-	meshRightMouth     = 61
-	meshRightEyeInner  = 133
-	meshChin           = 152
-	meshLeftEyeOuter   = 263
-	meshLeftMouth      = 291
-	meshLeftEyeInner   = 362
-	meshUpperLip       = 13
-	meshLowerLip       = 14
-	meshRightFaceEdge  = 234
-	meshLeftFaceEdge   = 454
-	meshRightCheek     = 50
-	meshLeftCheek      = 280
-	meshRightBrowOuter = 70
-	meshLeftBrowOuter  = 300
+	meshNoseTip       = 1
+	meshNoseBase      = 2
+	meshForehead      = 10
+	meshRightEyeOuter = 33
+	meshRightMouth    = 61
+	meshRightEyeInner = 133
+	meshChin          = 152
+	meshLeftEyeOuter  = 263
+	meshLeftMouth     = 291
+	meshLeftEyeInner  = 362
 )
 
 // faceOval is the outline of the face, clockwise from the forehead.
