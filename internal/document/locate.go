@@ -2,6 +2,7 @@ package document
 
 import (
 	"math"
+	"slices"
 
 	"ekyc/internal/document/ocr"
 	"ekyc/internal/vision"
@@ -21,9 +22,10 @@ const (
 func locate(p *vision.Pyramid, boxes []ocr.Box, outlines []outline, zone *zone, angle float64) Geometry {
 	bounds := p.Native().Bounds()
 	g := Geometry{Method: ByFrame, Size: SizeUnknown, Confidence: 0.3}
+	edges := slices.IndexFunc(outlines, func(o outline) bool { return o.believed() && o.agrees(zone) })
 	switch {
-	case len(outlines) > 0 && outlines[0].believed():
-		g.Method, g.Quad, g.Confidence = ByEdges, alignQuad(outlines[0].quad, angle), outlines[0].score
+	case edges >= 0:
+		g.Method, g.Quad, g.Confidence = ByEdges, alignQuad(outlines[edges].quad, angle), outlines[edges].score
 	case zone != nil && zone.places():
 		g.Method, g.Quad, g.Confidence = ByZone, zone.document(), 0.6
 	default:
@@ -40,6 +42,30 @@ func locate(p *vision.Pyramid, boxes []ocr.Box, outlines []outline, zone *zone, 
 
 func (o outline) believed() bool {
 	return o.score >= convincing && o.weakest >= weakestSide && o.inside >= leastInside && o.texts >= leastTexts && o.touchesFrame <= 1
+}
+
+const (
+	// sizeTolerance is how far a document's width by its edges may be from that by its zone's pitch, as a share. Issuers keep the pitch within
+	// 5 %, perspective adds some, and specimens are drawn with zones of any width.
+	sizeTolerance = 0.35
+)
+
+// agrees says whether an outline fits a zone that was read: it holds the zone and has about the size that the zone's format and pitch imply.
+func (o outline) agrees(z *zone) bool {
+	if z == nil {
+		return true
+	}
+	for _, c := range envelope(z.rows) {
+		if !contains(ocr.Grow(o.quad, 0.02*o.quad.Width(), 0.02*o.quad.Height()), c) {
+			return false
+		}
+	}
+	width, height := z.size().Millimetres()
+	if !z.places() || width == 0 {
+		return true
+	}
+	want, got := width*height*z.pixelsPerMM()*z.pixelsPerMM(), math.Abs(o.quad.Area())
+	return math.Abs(math.Log(got/want)) < 2*sizeTolerance || z.size() == ID3 && math.Abs(math.Log(got/(2*want))) < 2*sizeTolerance // an open passport
 }
 
 // complete derives what follows from the outline.

@@ -202,7 +202,8 @@ func (v *visual) normalise(key Key, raw string) (value string, share float64, ok
 	case KeyNationality:
 		return v.nationality(text)
 	case KeyAddress, KeyIssuingAuthority, KeyPlaceOfBirth:
-		return text, 1, len(foldText(text)) >= 2
+		_, _, dated := parseDate(text, v.monthFirst, pastDate, v.at)
+		return text, 1, len(foldText(text)) >= 2 && !dated // a date in it belongs to another field
 	default:
 		return nameOf(text)
 	}
