@@ -97,16 +97,6 @@ func (r *Rendering) add(c *canvas, name string, box vision.Rect) {
 	r.Regions = append(r.Regions, Region{name, box.Scale(c.scale).Quad()})
 }
 
-// region finds a region by name.
-func (r *Rendering) region(name string) (vision.Rect, bool) {
-	for _, g := range r.Regions {
-		if g.Name == name {
-			return g.Quad.Bounds(), true
-		}
-	}
-	return vision.Rect{}, false
-}
-
 // zoneSize is the size of OCR-B in millimetres an em at which its own advance (0.723 em) is the pitch of ten characters an inch;
 // its capitals are then zoneCapHeight high, as in size 1 of ISO 1073-2.
 const (
