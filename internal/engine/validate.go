@@ -68,6 +68,9 @@ func checkMRZ(m *document.MRZ) *check.MRZ {
 		Lines: m.Lines, Seen: m.Found || m.Reason == document.MRZIllegible || m.Reason == document.MRZFormat,
 		Weak: m.Weak, Confidence: m.Confidence, Agreement: check.Agreement(m.Agreement),
 	}
+	if m.Agreement == document.Differs && m.Valid {
+		out.Agreement = check.Outweighed
+	}
 	if m.Found {
 		out.Side = sideOf(&m.Region)
 	}

@@ -87,6 +87,8 @@ const (
 	NotAsked Agreement = "not_asked"
 	Agrees   Agreement = "agree"
 	Differs  Agreement = "differ"
+	// Outweighed: it reads something else, and the first reader is sure enough of what it read to stand against it.
+	Outweighed Agreement = "outweighed"
 )
 
 // Barcode is the state of the document's bar code. A nil *Barcode says that nobody looked for one.

@@ -29,6 +29,8 @@ func TestVerdicts(t *testing.T) {
 		{"zone illegible", passport, func(in *Input) { in.MRZ = &MRZ{Seen: true} }, verdicts{retake: true}},
 		{"zone doubtful", passport, func(in *Input) { in.MRZ.Weak = true }, verdicts{retake: true}},
 		{"second reader differs", passport, func(in *Input) { in.MRZ.Agreement = Differs }, verdicts{retake: true}},
+		{"second reader is outweighed", passport, func(in *Input) { in.MRZ.Agreement, in.MRZ.Confidence = Outweighed, 0.59 }, verdicts{valid: true, mrzValid: true}},
+		{"outweighed and not vouched for", passport, func(in *Input) { in.MRZ.Agreement, in.MRZ.Weak = Outweighed, true }, verdicts{retake: true}},
 		{"portrait not found", passport, func(in *Input) { in.Portrait = &Portrait{} }, verdicts{mrzValid: true, retake: true}},
 		{"digit refuted by two readers", passport, refuted, verdicts{proven: true}},
 		{"digit refuted by one reader", passport, func(in *Input) { refuted(in); in.MRZ.Agreement = NotAsked }, verdicts{}},

@@ -118,11 +118,14 @@ func (s *subject) zoneDoubted() bool {
 	if m == nil || m.Given {
 		return false
 	}
+	if m.Agreement == Outweighed && s.zone != nil && len(s.zone.refuted()) == 0 { // the second reader's doubt is in the confidence already
+		return m.Weak
+	}
 	sure := readingDoubted
 	if s.zone != nil && len(s.zone.refuted()) > 0 {
 		sure = readingTrusted
 	}
-	return m.Weak || m.Confidence < sure || m.Agreement == Differs
+	return m.Weak || m.Confidence < sure || m.Agreement == Differs || m.Agreement == Outweighed
 }
 
 // zoneProven says that everything by which a zone can prove itself holds: structure, every check digit of its format, days that exist,

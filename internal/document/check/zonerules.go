@@ -291,6 +291,8 @@ func mrzReaderAgreement(s *subject) outcome {
 			return passed("a second reader reads the same")
 		case s.in.MRZ.Agreement == Differs:
 			return missing("a second reader reads something else")
+		case s.in.MRZ.Agreement == Outweighed:
+			return warned("a second, weaker reader reads something else; the first is sure of what it read").at(ekyc.SeverityMinor)
 		}
 		return notExecuted("no second reader was asked")
 	})
