@@ -1,6 +1,7 @@
 package document
 
 import (
+	"slices"
 	"strings"
 
 	"ekyc"
@@ -126,4 +127,22 @@ func decide(votes []vote) Detected {
 	}
 	d.Confidence = best * (1 - second/2)
 	return d
+}
+
+// specimenWords mark documents that identify nobody, reduced to A–Z.
+const specimenWords = `SPECIMEN SPECIMENS SAMPLE MUSTER MUESTRA MODELLO FACSIMILE WZOR VZOR MALLI ORNEK EXEMPLE CANCELLED VOID`
+
+// specimenWordsOf gives the words on the sides that mark a specimen, each once.
+func specimenWordsOf(sides []*side) []string {
+	var found []string
+	for _, s := range sides {
+		for _, l := range s.lines {
+			for printed := range strings.FieldsSeq(foldWords(l.Text)) {
+				if l.Confidence >= leastLine && slices.Contains(strings.Fields(specimenWords), printed) && !slices.Contains(found, printed) {
+					found = append(found, printed)
+				}
+			}
+		}
+	}
+	return found
 }

@@ -119,7 +119,8 @@ type Reading struct {
 	Portrait  *Portrait          `json:"portrait"`
 	Quality   Quality            `json:"quality"`
 	Sides     []Side             `json:"sides"`
-	Timings   map[string]float64 `json:"timings_ms"` // by stage, both sides together
+	Specimen  []string           `json:"specimen_words,omitempty"` // words such as SPECIMEN that are printed on it
+	Timings   map[string]float64 `json:"timings_ms"`               // by stage, both sides together
 }
 
 // FaceFinder finds faces in an image: boxes in native pixels, best first, none when there is no face.

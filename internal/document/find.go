@@ -69,7 +69,7 @@ const (
 	leastAspect     = 0.02               // of aspectFit
 	convincing      = 0.66               // total score from which edges are believed
 	weakestSide     = 0.40               // least support of any side of a believed outline
-	leastInside     = 0.50               // share of the text that a believed outline holds: a table has print on it too
+	leastInside     = 0.70               // share of the print along its sides that a believed outline holds: a table has print on it too
 	leastTexts      = 3                  // and number of its lines
 )
 
@@ -270,10 +270,17 @@ func aspectFit(q vision.Quad) float64 {
 	return math.Exp(-best * best / (2 * aspectTolerance * aspectTolerance))
 }
 
-// insideShare is the share of the text's area whose boxes have their centre inside, and the number of these; 1 when there is no text.
+// insideShare is the share of the print, of that which runs along the outline's sides, whose boxes have their centre inside, and the number
+// of these; 1 when there is none. Print in other directions lies on other things.
 func insideShare(q vision.Quad, text []vision.Quad) (share float64, count int) {
 	all, inside := 0.0, 0.0
+	side := vision.Angle(q[0].Midpoint(q[3]), q[1].Midpoint(q[2]))
 	for _, t := range text {
+		b := ocr.Box{Quad: t}
+		off := angleBetween(b.Along(), side)
+		if b.Long() >= axisAspect*b.Short() && min(off, math.Pi/2-off) > joinAngle {
+			continue
+		}
 		all += t.Area()
 		if contains(q, t.Center()) {
 			inside += t.Area()

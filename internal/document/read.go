@@ -36,6 +36,7 @@ func (r *Reader) Read(ctx context.Context, in Input) (*Reading, error) {
 	stopMeaning := watch.start("extract")
 	r.classify(sides, in, out)
 	r.gather(sides, in, out)
+	out.Specimen = specimenWordsOf(sides)
 	stopMeaning()
 	if err := r.readNational(ctx, sides, out.Detected.Country, watch); err != nil {
 		return nil, err

@@ -171,6 +171,9 @@ func TestEveryKindOfSpecimenIsRead(t *testing.T) {
 					t.Errorf("%s was not read as printed (from %s)", key, r.Fields[key].Source)
 				}
 			}
+			if !slices.Contains(r.Specimen, "SPECIMEN") {
+				t.Errorf("the word SPECIMEN was not seen: %v", r.Specimen)
+			}
 			for _, stage := range []string{"detect", "mrz", "read", "total"} {
 				if r.Timings[stage] <= 0 {
 					t.Errorf("stage %s took no time", stage)
