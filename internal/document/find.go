@@ -81,17 +81,28 @@ type outline struct {
 	touchesFrame           int // sides that are edges of the image
 }
 
-// findOutlines scores the quadrilaterals that straight lines of the photograph form, best first; boxes are text in native pixels.
-// The quads are in native pixels too.
-func findOutlines(p *vision.Pyramid, boxes []ocr.Box) []outline {
+// lineSearch is the straight lines of a photograph's small copy; finding them needs no text and can go on beside its detection.
+type lineSearch struct {
+	edges  *edgeMap
+	lines  []straight
+	factor float64 // from native coordinates
+}
+
+func findLines(p *vision.Pyramid) *lineSearch {
 	small, factor := p.Fit(outlineSide)
 	e := newEdgeMap(small)
+	return &lineSearch{e, e.lines(), factor}
+}
+
+// outlines scores the quadrilaterals that the lines form, best first; boxes are text in native pixels. The quads are in native
+// pixels too.
+func (l *lineSearch) outlines(boxes []ocr.Box) []outline {
+	e, factor := l.edges, l.factor
 	scaled := make([]vision.Quad, len(boxes))
 	for i, b := range boxes {
 		scaled[i] = b.Quad.Scale(factor)
 	}
-	lines := e.lines()
-	pairs := oppositePairs(lines, minSide*float64(min(small.Width, small.Height)))
+	pairs := oppositePairs(l.lines, minSide*float64(min(e.width, e.height)))
 	var found []outline
 	for i, a := range pairs {
 		for _, b := range pairs[i+1:] {

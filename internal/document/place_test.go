@@ -133,7 +133,7 @@ func TestACardIsFoundAtAnyAngle(t *testing.T) {
 			boxes = append(boxes, box(to.ApplyQuad(vision.Rect{X0: 0.35, Y0: y, X1: 0.9, Y1: y + 0.06}.Quad())))
 		}
 		p := vision.NewPyramid(scene(q))
-		outlines := findOutlines(p, boxes)
+		outlines := findLines(p).outlines(boxes)
 		if len(outlines) == 0 || !outlines[0].believed() {
 			t.Fatalf("at %.2f: no outline is believed", angle)
 		}
@@ -158,7 +158,7 @@ func TestAnEmptyTableHasNoDocument(t *testing.T) {
 	for i := range m.Pix {
 		m.Pix[i] = byte(100 + i/3%800/40)
 	}
-	for _, o := range findOutlines(vision.NewPyramid(m), nil) {
+	for _, o := range findLines(vision.NewPyramid(m)).outlines(nil) {
 		if o.believed() {
 			t.Errorf("an outline was believed with score %.2f", o.score)
 		}

@@ -59,7 +59,12 @@ func (r *Reader) readSide(ctx context.Context, p *vision.Pyramid, index int, wat
 	s := &side{index: index, pyramid: p}
 	lap := watch.start("detect")
 	var err error
-	if s.boxes, err = r.detect(ctx, p, sceneSide); err != nil {
+	var group sync.WaitGroup
+	var lines *lineSearch
+	group.Go(func() { lines = findLines(p) })
+	s.boxes, err = r.detect(ctx, p, sceneSide)
+	group.Wait()
+	if err != nil {
 		return nil, err
 	}
 	lap()
@@ -69,7 +74,7 @@ func (r *Reader) readSide(ctx context.Context, p *vision.Pyramid, index int, wat
 	}
 	lap()
 	lap = watch.start("locate")
-	outlines := findOutlines(p, s.boxes)
+	outlines := lines.outlines(s.boxes)
 	if err = r.orient(ctx, s, outlines); err != nil {
 		return nil, err
 	}
