@@ -48,6 +48,8 @@ type Bench struct {
 	program  string
 	terminal io.Writer
 
+	generated []engine.VerifyRequest // the photographs on which speed is measured
+
 	mu     sync.Mutex
 	faults map[string]string
 }

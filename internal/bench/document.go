@@ -46,10 +46,9 @@ type documentCount struct {
 	exact, allHold, falseValid, validReported, nameErrors, nameCoverage tally
 	kind, country, negatives                                            tally
 	fields                                                              map[string]*tally
-	ms, mrzMS                                                           []float64
 }
 
-// document reads every picture of documents/. Pictures are read one at a time, since their times are reported.
+// document reads every picture of documents/, one at a time.
 func (b *Bench) document(ctx context.Context) (*DocumentResult, error) {
 	var labels []documentLabel
 	if err := readJSON(filepath.Join(b.dir, "documents", "labels.json"), &labels); err != nil {
@@ -65,7 +64,10 @@ func (b *Bench) document(ctx context.Context) (*DocumentResult, error) {
 		}
 		progress.step()
 	}
-	return count.result(len(labels)), nil
+	result := count.result(len(labels))
+	var err error
+	result.Latency, result.MRZ.LatencyMRZ, err = b.timeDocuments(ctx)
+	return result, err
 }
 
 // labelKey is what halves the set: the holder where one is named, else the file.
@@ -91,7 +93,6 @@ func (b *Bench) readOne(ctx context.Context, l documentLabel, count *documentCou
 			return unreadable(l.Back, err)
 		}
 	}
-	start := time.Now()
 	request.Front, err = vision.Decode(data, documentLimits)
 	var reading *document.Reading
 	if err == nil {
@@ -104,7 +105,6 @@ func (b *Bench) readOne(ctx context.Context, l documentLabel, count *documentCou
 		b.fault("documents/"+l.File, string(ekyc.CodeOf(err)))
 		reading = &document.Reading{}
 	}
-	count.ms = append(count.ms, milliseconds(time.Since(start)))
 	verdict := b.engine.Validate(reading, check.Policy{SpecimensAllowed: true}, request.At)
 	if l.negative() {
 		count.negatives.add(verdict.DocumentValid)
@@ -115,23 +115,9 @@ func (b *Bench) readOne(ctx context.Context, l documentLabel, count *documentCou
 		if wrong := count.zone(l, reading, verdict.MRZValid); wrong != "" {
 			b.fault("documents/"+l.File, wrong)
 		}
-		return b.timeZone(ctx, data, count)
+		return nil
 	}
 	count.visual(l, reading)
-	return nil
-}
-
-// timeZone times the read of the machine readable zone alone.
-func (b *Bench) timeZone(ctx context.Context, data []byte, count *documentCount) error {
-	start := time.Now()
-	picture, err := vision.Decode(data, documentLimits)
-	if err != nil {
-		return nil // counted as unread already
-	}
-	if _, err := b.engine.ReadMRZ(ctx, picture); ekyc.CodeOf(err) == ekyc.ErrCancelled {
-		return err
-	}
-	count.mrzMS = append(count.mrzMS, milliseconds(time.Since(start)))
 	return nil
 }
 
@@ -268,10 +254,10 @@ func (c *documentCount) field(name string) *tally {
 func (c *documentCount) result(images int) *DocumentResult {
 	r := &DocumentResult{
 		Images: images, Type: c.kind.rate(), Country: c.country.rate(), Fields: map[string]Rate{},
-		NegativesAccepted: c.negatives.rate(), Latency: NewLatency(c.ms),
+		NegativesAccepted: c.negatives.rate(),
 		MRZ: DocumentMRZ{
 			Present: c.exact.trials, Exact: c.exact.rate(), AllChecksHold: c.allHold.rate(), FalseValid: c.falseValid.rate(),
-			ValidReported: c.validReported.rate(), NameErrors: c.nameErrors.rate(), NameCoverage: c.nameCoverage.rate(), LatencyMRZ: NewLatency(c.mrzMS),
+			ValidReported: c.validReported.rate(), NameErrors: c.nameErrors.rate(), NameCoverage: c.nameCoverage.rate(),
 		},
 	}
 	for name, t := range c.fields {

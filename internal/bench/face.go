@@ -2,11 +2,9 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"ekyc"
 	"ekyc/internal/face"
@@ -15,9 +13,6 @@ import (
 
 // falseMatchRates are the operating points at which the share of missed matches is quoted.
 var falseMatchRates = map[string]float64{"0.01": 0.01, "0.001": 0.001, "0.0001": 0.0001}
-
-// timedComparisons is how many comparisons of two files are timed, one at a time.
-const timedComparisons = 60
 
 // failedToEnrol is the score of a comparison with a face that could not be enrolled: below every cosine.
 const failedToEnrol = -2
@@ -61,7 +56,7 @@ func (b *Bench) face(ctx context.Context) (*FaceResult, error) {
 			return nil, err
 		}
 	}
-	result.Latency, err = b.timeComparisons(ctx, files)
+	result.Latency, err = b.timeComparisons(ctx)
 	return result, err
 }
 
@@ -170,35 +165,6 @@ func (b *Bench) faceGroup(c comparisons, failed Rate) FaceGroup {
 	}
 	g.AtDefault = FaceAtDefault{face.DefaultThreshold, falseMatch.rate(), falseNonMatch.rate()}
 	return g
-}
-
-// timeComparisons times whole comparisons of two files, from their bytes.
-func (b *Bench) timeComparisons(ctx context.Context, files []string) (Latency, error) {
-	var ms []float64
-	for i := 0; i+1 < len(files) && len(ms) < timedComparisons; i += 2 {
-		if err := ctx.Err(); err != nil {
-			return Latency{}, ekyc.Errorf(ekyc.ErrCancelled, "the bench was stopped").Because(err)
-		}
-		x, err := b.read("faces", files[i])
-		if err != nil {
-			return Latency{}, err
-		}
-		y, err := b.read("faces", files[i+1])
-		if err != nil {
-			return Latency{}, err
-		}
-		start := time.Now()
-		first, errX := b.sample(ctx, x)
-		second, errY := b.sample(ctx, y)
-		if errX != nil || errY != nil {
-			continue
-		}
-		if _, err := b.engine.Faces().Compare(first.Embedding, second.Embedding, face.Options{}); err != nil {
-			return Latency{}, fmt.Errorf("compare two templates of one model: %w", err)
-		}
-		ms = append(ms, milliseconds(time.Since(start)))
-	}
-	return NewLatency(ms), nil
 }
 
 // source is the part of a file name before the first underscore; it names the collection that a picture comes from.

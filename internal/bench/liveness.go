@@ -5,7 +5,6 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"ekyc"
 	"ekyc/internal/face/liveness"
@@ -70,7 +69,7 @@ func (b *Bench) liveness(ctx context.Context) (*LivenessResult, error) {
 	whole := livenessGroup(all)
 	whole.Controls = controls(all)
 	result.Groups["all"] = whole
-	result.Latency, err = b.timeLiveness(ctx, rows)
+	result.Latency, err = b.timeLiveness(ctx)
 	return result, err
 }
 
@@ -242,29 +241,4 @@ func controls(all []presentation) *LivenessControls {
 		c.Flips[name] = t.rate()
 	}
 	return c
-}
-
-// timedVerdicts is how many pictures are timed, one at a time.
-const timedVerdicts = 60
-
-func (b *Bench) timeLiveness(ctx context.Context, rows []map[string]string) (Latency, error) {
-	var ms []float64
-	for _, row := range rows[:min(len(rows), timedVerdicts)] {
-		data, err := b.read("spoof", row["file"])
-		if err != nil {
-			return Latency{}, err
-		}
-		start := time.Now()
-		picture, err := vision.Decode(data, faceLimits)
-		if err != nil {
-			continue
-		}
-		if _, err := b.engine.Liveness(ctx, []*vision.Picture{picture}, liveness.Hints{}); err == nil {
-			ms = append(ms, milliseconds(time.Since(start)))
-		}
-		if err := ctx.Err(); err != nil {
-			return Latency{}, ekyc.Errorf(ekyc.ErrCancelled, "the bench was stopped").Because(err)
-		}
-	}
-	return NewLatency(ms), nil
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -10,7 +11,10 @@ import (
 	"ekyc/internal/decision"
 	"ekyc/internal/document/check"
 	"ekyc/internal/engine"
+	"ekyc/internal/face"
+	"ekyc/internal/face/liveness"
 	"ekyc/internal/specimen"
+	"ekyc/internal/vision"
 )
 
 const (
@@ -25,7 +29,7 @@ const (
 
 // pipeline times whole verifications of generated 12-megapixel photographs, one at a time, from file bytes.
 func (b *Bench) pipeline(ctx context.Context) (*PipelineResult, error) {
-	requests, err := b.pipelineRequests(ctx)
+	requests, err := b.photographs(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -72,29 +76,109 @@ func (b *Bench) pipeline(ctx context.Context) (*PipelineResult, error) {
 	return result, nil
 }
 
-// pipelineRequests generates the photographs.
-func (b *Bench) pipelineRequests(ctx context.Context) ([]engine.VerifyRequest, error) {
+// photographs generates the 12-megapixel pairs on which every speed is measured, once a run.
+func (b *Bench) photographs(ctx context.Context) ([]engine.VerifyRequest, error) {
+	if b.generated != nil {
+		return b.generated, nil
+	}
 	portraits, err := b.engine.Photographs()
 	if err != nil {
 		return nil, err
 	}
-	var requests []engine.VerifyRequest
 	progress := b.progress("generating", pipelinePairs)
 	defer progress.done()
 	for i := range pipelinePairs {
-		if err := ctx.Err(); err != nil {
+		if err := stopped(ctx); err != nil {
 			return nil, err
 		}
 		pair, err := specimen.TwelveMegapixelPair(pipelineSeed+uint64(i), portraits)
 		if err != nil {
 			return nil, err
 		}
-		requests = append(requests, engine.VerifyRequest{
+		b.generated = append(b.generated, engine.VerifyRequest{
 			Selfie: [][]byte{pair.Selfie}, Front: pair.Front, Checks: check.Policy{SpecimensAllowed: true}, Policy: decision.DefaultPolicy(), At: time.Now(),
 		})
 		progress.step()
 	}
-	return requests, nil
+	debug.FreeOSMemory() // what drawing took is not what verifying takes
+	return b.generated, nil
+}
+
+// timed runs work over the generated photographs one at a time, as often as a pipeline is timed, and gives its times.
+func (b *Bench) timed(ctx context.Context, name string, work func(r engine.VerifyRequest) error) (Latency, error) {
+	requests, err := b.photographs(ctx)
+	if err != nil {
+		return Latency{}, err
+	}
+	var ms []float64
+	progress := b.progress(name, pipelineWarm+pipelineRuns)
+	defer progress.done()
+	for i := range pipelineWarm + pipelineRuns {
+		if err := stopped(ctx); err != nil {
+			return Latency{}, err
+		}
+		start := time.Now()
+		if err := work(requests[i%len(requests)]); err != nil {
+			return Latency{}, err
+		}
+		if i >= pipelineWarm {
+			ms = append(ms, milliseconds(time.Since(start)))
+		}
+		progress.step()
+	}
+	return NewLatency(ms), nil
+}
+
+// timeComparisons times the comparison of two selfies, from file bytes.
+func (b *Bench) timeComparisons(ctx context.Context) (Latency, error) {
+	return b.timed(ctx, "comparing", func(r engine.VerifyRequest) error {
+		first, err := b.sample(ctx, r.Selfie[0])
+		if err != nil {
+			return err
+		}
+		second, err := b.sample(ctx, b.generated[0].Selfie[0])
+		if err != nil {
+			return err
+		}
+		_, err = b.engine.Faces().Compare(first.Embedding, second.Embedding, face.Options{})
+		return err
+	})
+}
+
+// timeLiveness times the verdict on one selfie, from file bytes.
+func (b *Bench) timeLiveness(ctx context.Context) (Latency, error) {
+	return b.timed(ctx, "judging", func(r engine.VerifyRequest) error {
+		picture, err := vision.Decode(r.Selfie[0], vision.SceneLimits)
+		if err != nil {
+			return err
+		}
+		_, err = b.engine.Liveness(ctx, []*vision.Picture{picture}, liveness.Hints{})
+		return err
+	})
+}
+
+// timeDocuments times the reading of a whole document and of its machine readable zone alone, from file bytes.
+func (b *Bench) timeDocuments(ctx context.Context) (whole, zone Latency, err error) {
+	whole, err = b.timed(ctx, "reading", func(r engine.VerifyRequest) error {
+		picture, err := vision.Decode(r.Front, vision.SceneLimits)
+		if err != nil {
+			return err
+		}
+		_, err = b.engine.ReadDocument(ctx, engine.DocumentRequest{Front: picture, At: r.At})
+		return err
+	})
+	if err != nil {
+		return whole, zone, err
+	}
+	zone, err = b.timed(ctx, "zone alone", func(r engine.VerifyRequest) error {
+		picture, err := vision.Decode(r.Front, vision.SceneLimits)
+		if err != nil {
+			return err
+		}
+		_, err = b.engine.ReadMRZ(ctx, picture)
+		return err
+	})
+	return whole, zone, err
 }
 
 // residentMB is the resident memory of this process now; 0 where the system does not tell.

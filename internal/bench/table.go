@@ -47,7 +47,7 @@ func (r *Result) printFace(w io.Writer) {
 				100*g.AtDefault.FMR.Value, 100*g.AtDefault.FNMR.Value)
 		}
 	}
-	fmt.Fprintf(w, "comparison of two files\t%s\n", r.Face.Latency)
+	fmt.Fprintf(w, "two 12-megapixel selfies\t%s\n", r.Face.Latency)
 }
 
 func (r *Result) printLiveness(w io.Writer) {
@@ -74,7 +74,7 @@ func (r *Result) printLiveness(w io.Writer) {
 			fmt.Fprintf(w, "verdict flips under %s\t%s\n", name, c.Flips[name])
 		}
 	}
-	fmt.Fprintf(w, "one picture\t%s\n", r.Liveness.Latency)
+	fmt.Fprintf(w, "one 12-megapixel selfie\t%s\n", r.Liveness.Latency)
 }
 
 func (r *Result) printDocument(w io.Writer) {
@@ -96,7 +96,7 @@ func (r *Result) printDocument(w io.Writer) {
 	for _, name := range slices.Sorted(maps.Keys(d.Fields)) {
 		fmt.Fprintf(w, "field %s\t%s\n", name, d.Fields[name])
 	}
-	fmt.Fprintf(w, "one document\t%s\nzone alone\t%s\n", d.Latency, d.MRZ.LatencyMRZ)
+	fmt.Fprintf(w, "one 12-megapixel photograph\t%s\nzone alone\t%s\n", d.Latency, d.MRZ.LatencyMRZ)
 }
 
 func (r *Result) printParsers(w io.Writer) {
