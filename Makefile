@@ -50,7 +50,8 @@ fuzz: setup ## every fuzz target for a minute
 soak: setup ## memory and answers over thousands of verifications
 	$(GO) test -count=1 -tags soak -run TestSoak -timeout 2h -v ./internal/engine
 
-run: demo ## the program has no service to start yet: the same as demo
+run: setup ## the program itself: make run ARGS='verify --help'
+	@bin/ekyc $(ARGS)
 
 clean: ## remove what was built, not the models
 	rm -rf bin .cache
