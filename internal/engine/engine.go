@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"ekyc"
@@ -62,8 +63,12 @@ func Open(library *models.Library) (*Engine, error) {
 // OpenedIn is how long Open took.
 func (e *Engine) OpenedIn() time.Duration { return e.openedIn }
 
-// embeddingsOf names the networks that the profile compares faces with: the accurate pair where the profile has it.
+// embeddingsOf names the networks that the profile compares faces with: an operator's own, else the accurate pair where the
+// profile has it.
 func embeddingsOf(library *models.Library) []string {
+	if asset, ok := library.Asset("face_embedding"); ok && asset.Source.Manager == models.Local {
+		return []string{asset.Name}
+	}
 	var names []string
 	for _, name := range []string{"face_embedding", "face_embedding_192"} {
 		if library.Has(name) {
@@ -94,10 +99,32 @@ func (e *Engine) assembleFaces(embeddings []string) error {
 			Session: e.sessions[name], Name: asset.Name, SHA256: asset.SHA256, Template: face.Template(asset.Preprocessing.Template), Normalisation: n,
 			Interleaved: asset.Preprocessing.Layout == "NHWC",
 		})
+		if asset.Source.Manager == models.Local {
+			if m.Calibration, err = calibrationOf(asset); err != nil {
+				return err
+			}
+		}
 	}
 	var err error
 	e.faces, err = face.New(m)
 	return err
+}
+
+// rateParameters are the members of an operator's embedding that say at which cosine it makes one false match in 100, 1,000 and 10,000.
+var rateParameters = [3]string{"cosine_at_fmr_0.01", "cosine_at_fmr_0.001", "cosine_at_fmr_0.0001"}
+
+// calibrationOf is the table of an operator's own embedding. The shipped tables belong to the shipped networks.
+func calibrationOf(asset models.Asset) (*face.Calibration, error) {
+	var cosines [3]float64
+	for i, name := range rateParameters {
+		cosine, given := asset.Parameters[name]
+		if !given {
+			return nil, ekyc.Errorf(ekyc.ErrInvalidArgument, "%s in models.local.json needs the parameters %s; `ekyc bench DIR --only face` measures them as cosine_at_fmr",
+				asset.Name, strings.Join(rateParameters[:], ", "))
+		}
+		cosines[i] = cosine
+	}
+	return face.CalibrationOfCard(asset.Name, cosines)
 }
 
 // attackModels are the networks that look for presentation attacks, and how each is fed.

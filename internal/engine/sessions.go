@@ -4,6 +4,7 @@ package engine
 
 import (
 	"fmt"
+	"path/filepath"
 	"sync"
 
 	"ekyc"
@@ -25,6 +26,9 @@ func newLoader(library *models.Library) (*loader, error) {
 	path, err := library.Path("onnxruntime")
 	if err != nil {
 		return nil, err
+	}
+	if path, err = filepath.EvalSymlinks(path); err != nil { // a process has one runtime, by whatever name it is reached
+		return nil, ekyc.Errorf(ekyc.ErrRuntimeMissing, "the ONNX Runtime library cannot be reached").Because(err)
 	}
 	runtime, err := vision.OpenRuntime(path)
 	if err != nil {

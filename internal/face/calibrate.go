@@ -61,3 +61,21 @@ func similarityOf(fmr float64) float64 {
 	}
 	return 0.25 + decades/8
 }
+
+// publishedRates are the false match rates whose cosines a model's card has to give.
+var publishedRates = []float64{1e-2, 1e-3, 1e-4}
+
+// CalibrationOfCard makes the table of a model that comes with the cosines of its false match rates 1 in 100, 1 in 1,000 and 1 in
+// 10,000, in this order, instead of comparisons: between and beyond them it is interpolated, and how often it misses is not known (FNMR
+// 0). Errors: ErrInvalidArgument for cosines that do not rise or lie outside -1 to 1.
+func CalibrationOfCard(model string, cosines [3]float64) (*Calibration, error) {
+	c := &Calibration{Model: model, Set: "the model's card", Points: []Point{{Cosine: -1, FMR: 1}}}
+	for i, rate := range publishedRates {
+		c.Points = append(c.Points, Point{Cosine: cosines[i], FMR: rate, Similarity: similarityOf(rate)})
+	}
+	c.Points = append(c.Points, Point{Cosine: 1, FMR: publishedRates[len(publishedRates)-1], Similarity: 1})
+	if err := c.validate(); err != nil {
+		return nil, ekyc.Errorf(ekyc.ErrInvalidArgument, "the cosines of %s do not rise with rarer false matches", model).Because(err)
+	}
+	return c, nil
+}
