@@ -212,10 +212,10 @@ func sameName(got, want string) bool {
 
 // zoneFields compares the fields that the zone proves, in their normalised form.
 func (c *documentCount) zoneFields(truth *mrz.Zone, r *document.Reading) {
-	at := time.Now()
+	birth, expiry := truth.Dates(time.Now())
 	for key, want := range map[document.Key]string{
-		document.KeyDocumentNumber: truth.DocumentNumber, document.KeyDateOfBirth: truth.BirthDate.Birth(at).Value,
-		document.KeyDateOfExpiry: truth.ExpiryDate.Expiry(at).Value, document.KeySex: truth.Sex, document.KeyNationality: truth.Nationality,
+		document.KeyDocumentNumber: truth.DocumentNumber, document.KeyDateOfBirth: birth.Value,
+		document.KeyDateOfExpiry: expiry.Value, document.KeySex: truth.Sex, document.KeyNationality: truth.Nationality,
 		document.KeySurname: truth.Surname, document.KeyGivenNames: truth.GivenNames,
 	} {
 		if want == "" {

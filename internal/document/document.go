@@ -13,7 +13,7 @@ import (
 	"ekyc/internal/vision"
 )
 
-// Key names a field of CONTRACT.md.
+// Key names a field of a document, as the API gives it.
 type Key string
 
 // The fields.

@@ -23,7 +23,7 @@ const (
 // Agreement is what the second reader says of the zone.
 type Agreement string
 
-// The agreements.
+// The agreements. NotAsked: there is no second reader, or it could not read every character under a check digit.
 const (
 	NotAsked Agreement = "not_asked"
 	Agrees   Agreement = "agree"
@@ -133,8 +133,8 @@ func (r *Reader) secondReading(ctx context.Context, p *vision.Pyramid, z *zone) 
 // weigh compares the readings and decides what is vouched for.
 func (m *MRZ) weigh(first *mrz.Reading, second []string) {
 	agreement := first.Merge(second)
-	m.Agreement = NotAsked
-	if agreement.Compared > 0 {
+	m.Agreement = NotAsked // also of a reader that missed what check digits cover: it has vouched for nothing
+	if agreement.Holds() {
 		m.Agreement = Agrees
 	}
 	doubted := m.Weak
@@ -181,8 +181,9 @@ func (m *MRZ) fields(at time.Time) map[Key]Field {
 	add(KeySurname, z.Surname, mrz.FieldNames, mrz.FieldSurname)
 	add(KeyGivenNames, z.GivenNames, mrz.FieldNames, mrz.FieldGivenNames)
 	add(KeyFullName, joinName(z.GivenNames, z.Surname), mrz.FieldNames, mrz.FieldSurname, mrz.FieldGivenNames)
-	add(KeyDateOfBirth, z.BirthDate.Birth(at).Value, mrz.FieldBirthDate)
-	add(KeyDateOfExpiry, z.ExpiryDate.Expiry(at).Value, mrz.FieldExpiryDate)
+	birth, expiry := z.Dates(at)
+	add(KeyDateOfBirth, birth.Value, mrz.FieldBirthDate)
+	add(KeyDateOfExpiry, expiry.Value, mrz.FieldExpiryDate)
 	add(KeySex, z.Sex, mrz.FieldSex)
 	add(KeyNationality, z.Nationality, mrz.FieldNationality)
 	add(KeyIssuingCountry, z.Issuer, mrz.FieldIssuer)

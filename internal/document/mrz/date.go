@@ -89,6 +89,18 @@ func (d Date) Birth(reference time.Time) FullDate {
 	}, reference)
 }
 
+// Dates gives both dates of a zone their centuries. The holder was born before the document ran out, which decides the century of a
+// birth that could lie in either: of a document that expired in 2011 a holder born in "12" was born in 1912, whatever the reference.
+func (z *Zone) Dates(reference time.Time) (birth, expiry FullDate) {
+	expiry = z.ExpiryDate.Expiry(reference)
+	for _, form := range []string{time.DateOnly, "2006-01", "2006"} { // by precision; its first day where the day is not known
+		if day, err := time.Parse(form, expiry.Value); err == nil && day.Before(reference) {
+			reference = day
+		}
+	}
+	return z.BirthDate.Birth(reference), expiry
+}
+
 // yearsAhead is how far in the future an expiry can lie: half a century, so that every expiry of a document that exists (the
 // first machine readable passports are of 1980) lies in the hundred years that end there.
 const yearsAhead = 50

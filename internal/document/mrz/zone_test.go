@@ -208,3 +208,24 @@ func TestBlindSpotsAreBlindAndNamed(t *testing.T) {
 		}
 	}
 }
+
+// TestDatesOfAZone: the expiry bounds the birth's century, and an unknown expiry does not.
+func TestDatesOfAZone(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 6, 15, 0, 0, 0, 0, time.UTC)
+	for dates, want := range map[[2]string]string{
+		{"121212", "110629"}: "1912-12-12", // born after it ran out, were it 2012
+		{"121212", "310629"}: "2012-12-12",
+		{"121212", "121212"}: "2012-12-12",
+		{"121212", "1212<<"}: "1912-12-12", // some day of that month: the holder was born before its first
+		{"111212", "12<<<<"}: "2011-12-12",
+		{"121212", "<<<<<<"}: "2012-12-12",
+		{"121212", ""}:       "2012-12-12",
+	} {
+		z := &Zone{BirthDate: ParseDate(dates[0]), ExpiryDate: ParseDate(dates[1])}
+		birth, expiry := z.Dates(at)
+		if birth.Value != want || expiry != z.ExpiryDate.Expiry(at) {
+			t.Errorf("%v: born %s, want %s; expiry %v", dates, birth.Value, want, expiry)
+		}
+	}
+}
