@@ -15,7 +15,7 @@ import (
 const (
 	// As many of the best frames are examined for attacks; their median decides.
 	examinedFrames = 5
-	// As many frames, spread over the sequence, must show one person.
+	// As many frames, spread over the sequence, must show one person, and so must the best one, which speaks for the sequence.
 	identityFrames = 3
 	// Two frames of a sequence show one person when a false match at their cosine is rarer than this.
 	identityFMR = 1e-3
@@ -57,7 +57,7 @@ func (a *Analyzer) active(ctx context.Context, in Input) (*Result, error) {
 	}
 	motion := follow(frames)
 	r.Hints.Blinks, r.Hints.YawRange, r.Hints.DepthSeen = &motion.blinks, &motion.yawRange, motion.depth
-	identity, err := a.identityCheck(ctx, frames)
+	identity, err := a.identityCheck(ctx, frames, r.Best)
 	if err != nil {
 		return nil, err
 	}
@@ -169,8 +169,9 @@ func refuted(score float64, checks []ekyc.Check) float64 {
 	return score
 }
 
-// identityCheck compares frames across the sequence: one person has to be seen in all of them.
-func (a *Analyzer) identityCheck(ctx context.Context, frames []frame) (ekyc.Check, error) {
+// identityCheck compares frames across the sequence: one person has to be seen in all of them. best is the frame that is compared
+// with the document.
+func (a *Analyzer) identityCheck(ctx context.Context, frames []frame, best int) (ekyc.Check, error) {
 	c := ekyc.Check{Name: "one_person", Status: ekyc.NotEvaluable, Severity: ekyc.SeverityCritical, Message: "the frames cannot be compared"}
 	calibration := a.faces.Calibration()
 	var shown []int
@@ -182,10 +183,11 @@ func (a *Analyzer) identityCheck(ctx context.Context, frames []frame) (ekyc.Chec
 	if calibration == nil || len(shown) < MinFrames {
 		return c, nil
 	}
-	n := min(identityFrames, len(shown))
+	compared := spreadOver(shown, best)
+	n := len(compared)
 	vectors := make([]face.Embedding, n)
 	err := side(n, func(k int) (err error) {
-		f := frames[shown[k*(len(shown)-1)/(n-1)]]
+		f := frames[compared[k]]
 		vectors[k], err = a.faces.Embed(ctx, f.picture, f.scene.Face())
 		return err
 	})
@@ -204,6 +206,19 @@ func (a *Analyzer) identityCheck(ctx context.Context, frames []frame) (ekyc.Chec
 		c.Status, c.Message = ekyc.Fail, "different persons are seen in the frames"
 	}
 	return c, nil
+}
+
+// spreadOver chooses identityFrames of two or more frames, the first and the last among them, and the best.
+func spreadOver(shown []int, best int) []int {
+	n := min(identityFrames, len(shown))
+	var chosen []int
+	for k := range n {
+		chosen = append(chosen, shown[k*(len(shown)-1)/(n-1)])
+	}
+	if !slices.Contains(chosen, best) {
+		chosen = append(chosen, best)
+	}
+	return chosen
 }
 
 // report lists the frames.

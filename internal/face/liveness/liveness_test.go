@@ -109,6 +109,27 @@ func TestInsideCropStaysInside(t *testing.T) {
 	})
 }
 
+// TestTheFrameThatSpeaksForTheSequenceIsCompared: another person's in the gaps between the compared frames would be matched with the
+// document though nobody saw that person live.
+func TestTheFrameThatSpeaksForTheSequenceIsCompared(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		shown := rapid.SliceOfNDistinct(rapid.IntRange(0, MaxFrames-1), MinFrames, MaxFrames, rapid.ID[int]).Draw(t, "shown")
+		slices.Sort(shown)
+		best := rapid.SampledFrom(shown).Draw(t, "best")
+		chosen := spreadOver(shown, best)
+		sorted := slices.Compact(slices.Sorted(slices.Values(chosen)))
+		if len(sorted) != len(chosen) || len(chosen) < MinFrames || len(chosen) > identityFrames+1 {
+			t.Fatalf("%v are compared", chosen)
+		}
+		for _, needed := range []int{best, shown[0], shown[len(shown)-1]} {
+			if !slices.Contains(chosen, needed) {
+				t.Fatalf("frame %d of %v is not among %v", needed, shown, chosen)
+			}
+		}
+	})
+}
+
 func TestCountBlinks(t *testing.T) {
 	t.Parallel()
 	const o, c, h = 0.30, 0.13, 0.22 // open, closed, half open
