@@ -232,6 +232,10 @@ func decodeAll(files [][]byte, name string) ([]*vision.Picture, error) {
 	if len(files) == 0 {
 		return nil, ekyc.Errorf(ekyc.ErrImageEmpty, "no %s was given", name).With("image", name)
 	}
+	if n := len(files); n > liveness.MaxFrames { // before they take memory
+		return nil, ekyc.Errorf(ekyc.ErrFramesCount, "%d frames were sent; one picture or %d to %d frames are accepted", n, liveness.MinFrames, liveness.MaxFrames).
+			With("frames", n)
+	}
 	pictures := make([]*vision.Picture, len(files))
 	for i, data := range files {
 		var err error

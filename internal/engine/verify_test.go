@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"ekyc"
 	"ekyc/internal/decision"
 	"ekyc/internal/document/check"
+	"ekyc/internal/face/liveness"
 	"ekyc/internal/models"
 	"ekyc/internal/vision"
 )
@@ -87,6 +89,16 @@ func TestAPhotographThatCannotBeDecodedIsAnError(t *testing.T) {
 		if !ok || problem.Details["image"] != name {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestTooManyFramesAreRefusedUndecoded: what cannot be decoded would be told first if it were tried.
+func TestTooManyFramesAreRefusedUndecoded(t *testing.T) {
+	t.Parallel()
+	r := request(nil, noise(t, 400, 300))
+	r.Selfie = slices.Repeat([][]byte{[]byte("no image")}, liveness.MaxFrames+1)
+	if _, err := open(t).Verify(t.Context(), r); ekyc.CodeOf(err) != ekyc.ErrFramesCount {
+		t.Errorf("got %v", err)
 	}
 }
 
