@@ -140,19 +140,14 @@ type Models struct {
 
 // Reader reads documents. It is safe for concurrent use.
 type Reader struct {
-	models      Models
-	mrzAlphabet *ocr.Alphabet
-	countries   *countryNames
-	captions    captions
+	models    Models
+	countries *countryNames
+	captions  captions
 }
 
 // New makes a reader over loaded models.
 func New(models Models) *Reader {
-	return &Reader{models, models.Recogniser.Alphabet(isMRZCharacter), newCountryNames(), newCaptions()}
-}
-
-func isMRZCharacter(r rune) bool {
-	return r == '<' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z'
+	return &Reader{models, newCountryNames(), newCaptions()}
 }
 
 // Input is a document to read.

@@ -304,3 +304,18 @@ func TestKeysAreComplete(t *testing.T) {
 		t.Errorf("%d fields, the contract has 16", len(Keys))
 	}
 }
+
+func TestSpecimensAreKnownByWholeWords(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"SPÉCIMEN": {"SPECIMEN"}, "SPECIMENSPECIMEN specimen": {"SPECIMEN"}, "ESPECIMEN": {"SPECIMEN"}, "Void if altered": {"VOID"},
+		"AVOID DAMAGE": nil, "MUSTERMANN": nil, "12345 MUSTERSTADT": nil, "SAMPLES TAKEN": nil, "": nil,
+	} {
+		if got := specimenWordsOf([]*side{{lines: []TextLine{{Text: text, Confidence: 0.9}}}}); !slices.Equal(got, want) {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+	if got := specimenWordsOf([]*side{{lines: []TextLine{{Text: "SPECIMEN", Confidence: leastLine - 0.1}}}}); got != nil {
+		t.Errorf("ornament marks a specimen: %v", got)
+	}
+}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"strings"
 	"time"
 
 	"ekyc/internal/document"
@@ -48,7 +47,7 @@ func checkInput(r *document.Reading, policy check.Policy, at time.Time) check.In
 			in.Text = append(in.Text, line.Text)
 		}
 	}
-	in.SpecimenWords = specimenWords(in.Text)
+	in.SpecimenWords = r.Specimen
 	return in
 }
 
@@ -105,21 +104,4 @@ func checkPortrait(r *document.Reading) *check.Portrait {
 	out.Placed = true
 	out.X, out.Y, out.Width, out.Height = box.X0/w, box.Y0/h, box.Width()/w, box.Height()/h
 	return out
-}
-
-// specimens are the words that issuers and forgers of amusement print over documents that are not in earnest.
-var specimens = []string{"SPECIMEN", "SAMPLE", "MUSTER", "SPÉCIMEN", "ESPECIMEN", "ESPÉCIMEN", "MUESTRA", "VOID", "ОБРАЗЕЦ"}
-
-// specimenWords looks for them in print; the names of a holder who is called so are left to the checks.
-func specimenWords(lines []string) []string {
-	var found []string
-	for _, line := range lines {
-		text := strings.ToUpper(line)
-		for _, word := range specimens {
-			if strings.Contains(text, word) {
-				found = append(found, word)
-			}
-		}
-	}
-	return found
 }
