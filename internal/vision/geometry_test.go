@@ -2,6 +2,7 @@ package vision
 
 import (
 	"math"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -135,4 +136,22 @@ func TestResizeKeepsTheMean(t *testing.T) {
 			t.Fatalf("the mean moved by %g", d)
 		}
 	})
+}
+
+// TestOnePyramidServesManyAtOnce: the race detector tells whether the native image is read beside levels that are being made.
+func TestOnePyramidServesManyAtOnce(t *testing.T) {
+	t.Parallel()
+	native := NewRGB(640, 480)
+	for range 20 {
+		p := NewPyramid(native)
+		var group sync.WaitGroup
+		for n := range 4 {
+			group.Go(func() {
+				if m, k := p.Fit(640 >> n); p.Native() != native || max(m.Width, m.Height) != 640>>n || math.Abs(k*640-float64(int(640)>>n)) > 1e-9 {
+					t.Errorf("%d: %d by %d, factor %f", n, m.Width, m.Height, k)
+				}
+			})
+		}
+		group.Wait()
+	}
 }

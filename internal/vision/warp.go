@@ -78,15 +78,16 @@ func (s *scan) next() (x, y float64) {
 
 // Pyramid is an image with its halved copies, made when first asked for. It is safe for concurrent use.
 type Pyramid struct {
+	native *RGB // levels[0], which is read while levels grows
 	mu     sync.Mutex
 	levels []*RGB
 }
 
 // NewPyramid starts a pyramid on the image at native resolution.
-func NewPyramid(native *RGB) *Pyramid { return &Pyramid{levels: []*RGB{native}} }
+func NewPyramid(native *RGB) *Pyramid { return &Pyramid{native: native, levels: []*RGB{native}} }
 
 // Native is the image at full resolution.
-func (p *Pyramid) Native() *RGB { return p.levels[0] }
+func (p *Pyramid) Native() *RGB { return p.native }
 
 // Level gives the image halved n times, or fewer times where a side would fall under two pixels, and how often it was halved.
 func (p *Pyramid) Level(n int) (*RGB, int) {
