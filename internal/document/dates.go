@@ -113,6 +113,9 @@ func buildDate(year string, month int, day string, c century, at time.Time) (iso
 	sure = len(year) == 4
 	if !sure {
 		y = completeYear(y, c, at)
+		if c == pastDate && time.Date(y, time.Month(month), d, 0, 0, 0, 0, time.UTC).After(at) { // later this year
+			y -= 100
+		}
 	}
 	t := time.Date(y, time.Month(month), d, 0, 0, 0, 0, time.UTC)
 	if y < 1850 || y > 2150 || month < 1 || month > 12 || t.Day() != d || int(t.Month()) != month {
@@ -121,7 +124,7 @@ func buildDate(year string, month int, day string, c century, at time.Time) (iso
 	return fmt.Sprintf("%04d-%02d-%02d", y, month, d), sure, true
 }
 
-// completeYear gives a two-digit year its century: the latest that is not after today, or for an expiry not more than fifty years ahead.
+// completeYear gives a two-digit year its century: the latest that is not after this year, or for an expiry not more than fifty years ahead.
 func completeYear(y int, c century, at time.Time) int {
 	latest := at.Year()
 	if c == futureDate {

@@ -110,6 +110,9 @@ func TestDatesAreReadAsPrinted(t *testing.T) {
 		{"17 0CT 2029", false, futureDate, "2029-10-17", true},
 		{"15 APR/AVR 31", false, futureDate, "2031-04-15", false},
 		{"15 APR 27", false, pastDate, "1927-04-15", false},
+		{"31.12.26", false, pastDate, "1926-12-31", false}, // nobody was born next month
+		{"24.11.26", false, pastDate, "2026-11-24", false},
+		{"31.12.26", false, futureDate, "2026-12-31", false},
 		{"March 5, 1999", true, pastDate, "1999-03-05", true},
 	} {
 		iso, sure, ok := parseDate(c.text, c.monthFirst, c.century, today)
