@@ -224,6 +224,21 @@ func TestNothingIsGuessed(t *testing.T) {
 	}
 }
 
+// TestSexOfAMexicanCard: H is hombre; M is mujer on the voter card and masculino elsewhere.
+func TestSexOfAMexicanCard(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"H": "M", "M": "", "MUJER": "F", "HOMBRE": "M", "M/M": "M"} {
+		v := &visual{mujer: true}
+		if got, _, ok := v.normalise(KeySex, text); ok != (want != "") || ok && got != want {
+			t.Errorf("%s: %q, %v; want %q", text, got, ok, want)
+		}
+		v.mujer = false
+		if got, _, ok := v.normalise(KeySex, text); !ok || text == "M" && got != "M" {
+			t.Errorf("elsewhere %s: %q, %v", text, got, ok)
+		}
+	}
+}
+
 func TestTitlesAndCodesNameTheKind(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]ekyc.DocumentType{

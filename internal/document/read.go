@@ -272,6 +272,7 @@ func (r *Reader) gather(sides []*side, in Input, out *Reading) {
 			lines: s.lines, side: s.index, captions: r.captions, countries: r.countries, at: in.At,
 			monthFirst: out.Detected.Country == "USA" || american(s.lines),
 			licence:    out.Detected.Type == ekyc.DriverLicense || numberedLines(s.lines) >= 4,
+			mujer:      out.Detected.Country == "MEX" && out.Detected.Type != ekyc.Passport,
 		}
 		add(v.extract())
 	}

@@ -20,6 +20,7 @@ type visual struct {
 	countries  *countryNames
 	monthFirst bool // dates in the order of the United States
 	licence    bool // numbered fields of driving licences
+	mujer      bool // M may stand for mujer, woman: Mexico's voter card has H and M
 	at         time.Time
 	seen       []captioned // by line
 	isCaption  []bool
@@ -187,7 +188,7 @@ func (v *visual) normalise(key Key, raw string) (value string, share float64, ok
 		return iso, 1, ok
 	case KeySex:
 		value, ok = sexOf(text)
-		return value, 1, ok
+		return value, 1, ok && !(v.mujer && foldText(text) == "M")
 	case KeyDocumentNumber, KeyPersonalNumber:
 		upper := strings.ToUpper(strings.Trim(text, " .:#"))
 		digits := strings.Count(digitsOnly.ReplaceAllString(upper, "#"), "#")
@@ -242,7 +243,7 @@ func nameOf(text string) (string, float64, bool) {
 
 var sexWords = map[string]string{
 	"M": "M", "F": "F", "X": "X", "MALE": "M", "FEMALE": "F", "MASCULIN": "M", "FEMININ": "F", "MANNLICH": "M", "WEIBLICH": "F", "W": "F",
-	"MASCULINO": "M", "FEMENINO": "F", "MASCHIO": "M", "FEMMINA": "F", "HOMME": "M", "FEMME": "F", "H": "M", "V": "F", "K": "F", "MAN": "M", "VROUW": "F", "1M": "M", "2F": "F",
+	"MASCULINO": "M", "FEMENINO": "F", "MASCHIO": "M", "FEMMINA": "F", "HOMME": "M", "FEMME": "F", "HOMBRE": "M", "MUJER": "F", "H": "M", "V": "F", "K": "F", "MAN": "M", "VROUW": "F", "1M": "M", "2F": "F",
 }
 
 // sexOf reads "F", "M/M", "Ж/F", "FEMALE": the last part that is a known word, since ICAO puts the international letter last.
