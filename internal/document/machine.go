@@ -170,7 +170,7 @@ func (m *MRZ) fields(at time.Time) map[Key]Field {
 		}
 		f := Field{Value: value, Source: FromMRZ, Confidence: 1, Region: &m.Region}
 		for _, name := range from {
-			if span, ok := mrz.LayoutOf(z.Format).Span(name); ok {
+			for _, span := range spansOf(z, name) {
 				f.Raw += z.Lines[span.Line][span.From:span.To]
 				f.Confidence = min(f.Confidence, m.confidenceOf(span, z.Status(name)))
 			}
@@ -189,6 +189,19 @@ func (m *MRZ) fields(at time.Time) map[Key]Field {
 	add(KeyIssuingCountry, z.Issuer, mrz.FieldIssuer)
 	add(KeyOptionalData, joinName(z.Optional1, z.Optional2), mrz.FieldOptional1, mrz.FieldOptional2)
 	return out
+}
+
+// spansOf is where a field stands: a long number goes on in the optional data, which then is none.
+func spansOf(z *mrz.Zone, name mrz.Field) []mrz.Span {
+	span, ok := mrz.LayoutOf(z.Format).Span(name)
+	switch {
+	case !ok, z.LongNumber && name == mrz.FieldOptional1:
+		return nil
+	case z.LongNumber && name == mrz.FieldDocumentNumber:
+		check, _ := z.Check(name)
+		return check.Covers
+	}
+	return []mrz.Span{span}
 }
 
 // refutedConfidence bounds the confidence of a field whose check digit does not hold.

@@ -11,10 +11,14 @@ import (
 // passportReading is the specimen of ICAO Doc 9303-4 Appendix B as a line reader without doubts gives it.
 func passportReading(t *testing.T) *mrz.Reading {
 	t.Helper()
-	lines := []string{"P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10"}
+	return readingOf(t, "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
+}
+
+func readingOf(t *testing.T, lines ...string) *mrz.Reading {
+	t.Helper()
 	z, err := mrz.Parse(lines)
 	if err != nil || !z.Valid() {
-		t.Fatalf("the standard's own zone is not valid: %v", err)
+		t.Fatalf("the zone is not valid: %v", err)
 	}
 	r := &mrz.Reading{Format: z.Format, Lines: lines, Zone: z}
 	for i, line := range lines {
@@ -93,5 +97,19 @@ func TestTheHolderWasBornBeforeTheDocumentRanOut(t *testing.T) {
 	m.weigh(r, nil)
 	if f := m.fields(time.Date(2026, 6, 15, 0, 0, 0, 0, time.UTC)); f[KeyDateOfBirth].Value != "1912-12-12" || f[KeyDateOfExpiry].Value != "2012-04-15" {
 		t.Errorf("born %s, expired %s", f[KeyDateOfBirth].Value, f[KeyDateOfExpiry].Value)
+	}
+}
+
+// TestALongNumberIsAsSureAsItsLastCharacters: those that stand in the optional data count, and are no optional data.
+func TestALongNumberIsAsSureAsItsLastCharacters(t *testing.T) {
+	t.Parallel()
+	r := readingOf(t, "I<UTOD23145890<7349<<<<<<<<<<<", "3407127M9507122UTO<<<<<<<<<<<2", "STEVENSON<<PETER<JOHN<<<<<<<<<") // ICAO Doc 9303-5 note j
+	r.Characters[0][16].Confidence = 0.5
+	fields := machineReadable(r).fields(time.Date(2026, 6, 15, 0, 0, 0, 0, time.UTC))
+	if f := fields[KeyDocumentNumber]; f.Value != "D23145890734" || f.Raw != f.Value || f.Confidence != 0.5 {
+		t.Errorf("number %s, as printed %s, confidence %.2f", f.Value, f.Raw, f.Confidence)
+	}
+	if f, has := fields[KeyOptionalData]; has {
+		t.Errorf("optional data %s", f.Value)
 	}
 }
