@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"ekyc"
@@ -29,6 +30,7 @@ type Engine struct {
 	reader   *document.Reader
 	national *tesseract.Readers
 	openedIn time.Duration
+	verified atomic.Int64
 }
 
 // Open loads the models of the library and assembles the modules. Errors: ErrRuntimeMissing, ErrModelMissing, ErrModelAltered.
