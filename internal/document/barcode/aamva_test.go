@@ -90,8 +90,14 @@ func TestParseToleratesWhatCardsHave(t *testing.T) {
 		"no separators": {
 			"@ANSI 6360300102DL00390184ZM02230047DLDAQP03DAAENGLAND,ADAM,N,DAJMODBB19820126DBCMZMZMAJACKSON", map[string]string{"number": "P03", "surname": "ENGLAND", "given": "ADAM", "birth": "1982-01-26"}, []string{"separators"},
 		},
-		"no date":            {base + "DAQ1\nDCSX\nDBB13451976", map[string]string{"birth": ""}, []string{"date:DBB"}},
-		"no name":            {base + "DAQ1\nDBB01151976\nDAC", map[string]string{"surname": ""}, []string{"missing:DCS"}},
+		"no date": {base + "DAQ1\nDCSX\nDBB13451976", map[string]string{"birth": ""}, []string{"date:DBB"}},
+		"no name": {base + "DAQ1\nDBB01151976\nDAC", map[string]string{"surname": ""}, []string{"missing:DCS"}},
+		"nobody's jurisdiction": {
+			"@\n\x1e\rANSI 990876030001DL00310000DLDAQ1\nDCSX\nDBB01151976\nDAJZZ", map[string]string{"issuer": "ZZ", "country": ""}, nil,
+		},
+		"an address alone": {
+			"@\n\x1e\rANSI 990876030001DL00310000DLDAQ1\nDCSX\nDBB01151976\nDAJMP", map[string]string{"country": "USA"}, nil,
+		},
 		"issuer and country": {base + "DAQ1\nDCSX\nDBB01151976\nDCGCAN", map[string]string{"country": "CAN"}, []string{"issuer"}},
 	} {
 		l, err := Parse([]byte(c.payload))

@@ -200,7 +200,7 @@ func quantity(s string) (int, string) {
 	return number, strings.ToUpper(strings.TrimSpace(s[end:]))
 }
 
-// countryOf gives the country of a jurisdiction.
+// countryOf gives the country of a jurisdiction, "" for one that is not known.
 func countryOf(jurisdiction string) string {
 	switch {
 	case jurisdiction == "":
@@ -209,8 +209,15 @@ func countryOf(jurisdiction string) string {
 		return "CAN"
 	case strings.Contains(" COA HID ", " "+jurisdiction+" "):
 		return "MEX"
+	case jurisdiction == "MP": // the Northern Mariana Islands have no number
+		return "USA"
 	}
-	return "USA"
+	for _, known := range issuers() {
+		if known == jurisdiction {
+			return "USA"
+		}
+	}
+	return ""
 }
 
 // issuers gives the jurisdictions by their issuer identification numbers, as AAMVA publishes them.
