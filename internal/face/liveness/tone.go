@@ -10,7 +10,6 @@ import (
 // glows, paper and ink reflect), a narrower gamut, and patches of glare that follow no shape.
 type tone struct {
 	Black      float64 // luminance of the darkest hundredth of the crop, 0 to 1
-	White      float64 // luminance of the brightest hundredth
 	Saturation float64 // mean saturation of the crop
 	Gamut      float64 // spread of chroma: standard deviation of the two colour differences, 0 to about 0.3
 	Blueness   float64 // mean blue minus red over the skin, −1 to 1
@@ -24,7 +23,7 @@ const toneSide = 96
 func measureTone(p *vision.Pyramid, box vision.Rect) tone {
 	m := p.Sample(box.Expand(1.2).Intersect(p.Native().Bounds()), toneSide, toneSide)
 	g := m.Gray()
-	t := tone{Black: float64(g.Percentile(0.01)) / 255, White: float64(g.Percentile(0.99)) / 255}
+	t := tone{Black: float64(g.Percentile(0.01)) / 255}
 	var n, sr, sb, srr, sbb, glare float64
 	for i := 0; i < len(m.Pix); i += 3 {
 		r, gr, b := float64(m.Pix[i])/255, float64(m.Pix[i+1])/255, float64(m.Pix[i+2])/255
