@@ -33,7 +33,7 @@ const found ekyc.ErrorCode = "ok"
 // Run decodes the file and, when asked, reads it. Small images are inspected too: the limit on the shorter side depends on
 // what the image is for.
 func (i *InspectCmd) Run(ctx context.Context, c *console) error {
-	data, err := readFile(i.File, vision.SceneLimits.MaxBytes)
+	data, err := readFile(ctx, i.File, vision.SceneLimits.MaxBytes)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -66,6 +67,7 @@ type console struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once, whatever it is stuck in
 	c := &console{out: os.Stdout, err: os.Stderr}
 	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 		c.terminal = os.Stderr
@@ -133,7 +135,11 @@ func (c *console) fail(err error, asJSON bool) int {
 			fmt.Fprintln(c.err, "ekyc:", err)
 		}
 	} else {
-		fmt.Fprintf(c.err, "ekyc: %s: %s\n", problem.Code, problem.Message)
+		which := ""
+		if name, ok := problem.Details["image"].(string); ok {
+			which = name + ": "
+		}
+		fmt.Fprintf(c.err, "ekyc: %s: %s%s\n", problem.Code, which, problem.Message)
 	}
 	if problem.Code == ekyc.ErrInternal {
 		if problem.Cause != nil {
@@ -159,17 +165,49 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 // readFile reads a file that the command line names, up to one byte over the largest image so that larger ones are told apart.
-func readFile(path string, limit int) ([]byte, error) {
+// A named pipe may have no writer for ever, so a stop does not wait for the read.
+func readFile(ctx context.Context, path string, limit int) ([]byte, error) {
+	type content struct {
+		data []byte
+		err  error
+	}
+	read := make(chan content, 1)
+	go func() {
+		data, err := readAtMost(path, limit+1)
+		read <- content{data, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, ekyc.Errorf(ekyc.ErrCancelled, "stopped while %s was being read", path).Because(ctx.Err())
+	case c := <-read:
+		return c.data, c.err
+	}
+}
+
+func readAtMost(path string, limit int) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, ekyc.Errorf(ekyc.ErrFileUnreadable, "%s cannot be opened", path).Because(err)
+		return nil, ekyc.Errorf(ekyc.ErrFileUnreadable, "%s cannot be opened%s", path, whyUnreadable(err)).Because(err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	data, err := io.ReadAll(io.LimitReader(f, int64(limit)))
 	if err != nil {
-		return nil, ekyc.Errorf(ekyc.ErrFileUnreadable, "%s cannot be read", path).Because(err)
+		return nil, ekyc.Errorf(ekyc.ErrFileUnreadable, "%s cannot be read%s", path, whyUnreadable(err)).Because(err)
 	}
 	return data, nil
+}
+
+// whyUnreadable words the commonest causes.
+func whyUnreadable(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ": it does not exist"
+	case errors.Is(err, fs.ErrPermission):
+		return ": permission denied"
+	case errors.Is(err, syscall.EISDIR):
+		return ": it is a directory"
+	}
+	return ""
 }
 
 func programVersion() string {

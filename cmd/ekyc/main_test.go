@@ -2,15 +2,20 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"hash/crc32"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"ekyc"
+	"ekyc/internal/engine"
+	"ekyc/internal/report"
 	"ekyc/internal/vision"
 )
 
@@ -81,6 +86,9 @@ func TestEachBadInputHasItsCodeInOneLineAndAsJSON(t *testing.T) {
 				if code != exitBadInput || out != "" || strings.Count(problems, "\n") != 1 || !strings.HasPrefix(problems, "ekyc: "+string(c.want)+": ") {
 					t.Errorf("%s: status %d, output %q, error %q", side, code, out, problems)
 				}
+				if c.want != ekyc.ErrFileUnreadable && !strings.Contains(problems, ": "+side+": ") {
+					t.Errorf("the line does not say that it is about the %s: %q", side, problems)
+				}
 				code, out, _ = command(t, append(args, "--json")...)
 				var answer struct {
 					Error struct {
@@ -102,10 +110,45 @@ func TestEachBadInputHasItsCodeInOneLineAndAsJSON(t *testing.T) {
 
 func TestWrongUsageIsBadInput(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"verify"}, {"no-such-command"}, {"verify", "--selfie"}, {"models", "list", "--profile", "other"}} {
+	for _, args := range [][]string{{"verify"}, {"no-such-command"}, {"verify", "--selfie"}, {"models", "list", "--profile", "other"},
+		{"verify", "--selfie", "a", "--front", "b", "--threshold", "0.8", "--target-fmr", "0.001"},
+		{"specimen", "--figures", "--difficulty", "NaN", "--out", t.TempDir()}, {"specimen", "--figures", "--difficulty", "2", "--out", t.TempDir()}} {
 		if code, _, problems := command(t, args...); code != exitBadInput || problems == "" {
 			t.Errorf("%v: status %d, %q", args, code, problems)
 		}
+	}
+}
+
+func TestAStopDoesNotWaitForAPipeWithoutWriter(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer stop()
+	if _, err := readFile(ctx, path, 100); ekyc.CodeOf(err) != ekyc.ErrCancelled {
+		t.Errorf("reading gave %v", err)
+	}
+	// Let the reader go.
+	if f, err := os.OpenFile(path, os.O_WRONLY, 0); err == nil {
+		f.Close()
+	}
+}
+
+func TestAReportCannotReplaceADirectory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	place := filepath.Join(dir, "place")
+	if err := os.Mkdir(place, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	err := writeReport(place, &engine.Verification{}, report.Models{})
+	if ekyc.CodeOf(err) != ekyc.ErrFileUnreadable {
+		t.Errorf("writing gave %v", err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Errorf("%d entries are left in the directory", len(left))
 	}
 }
 

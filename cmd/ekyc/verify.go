@@ -38,7 +38,7 @@ type VerifyCmd struct {
 
 // Run verifies one person.
 func (v *VerifyCmd) Run(ctx context.Context, c *console) error {
-	request, err := v.request()
+	request, err := v.request(ctx)
 	if err != nil {
 		return err
 	}
@@ -66,12 +66,15 @@ func (v *VerifyCmd) Run(ctx context.Context, c *console) error {
 }
 
 // request reads the files and options.
-func (v *VerifyCmd) request() (engine.VerifyRequest, error) {
+func (v *VerifyCmd) request(ctx context.Context) (engine.VerifyRequest, error) {
 	r := engine.VerifyRequest{
 		Matching: face.Options{Threshold: v.Threshold, TargetFMR: v.TargetFMR},
 		Checks:   check.Policy{SpecimensAllowed: v.Specimens},
 		Policy:   decision.DefaultPolicy(),
 		At:       time.Now(),
+	}
+	if v.Threshold != 0 && v.TargetFMR != 0 {
+		return r, ekyc.Errorf(ekyc.ErrInvalidArgument, "--threshold and --target-fmr exclude each other")
 	}
 	if v.Date != "" {
 		at, err := time.Parse(time.DateOnly, v.Date)
@@ -81,23 +84,23 @@ func (v *VerifyCmd) request() (engine.VerifyRequest, error) {
 		r.At = at
 	}
 	for _, path := range v.Selfie {
-		data, err := readImage(path, "selfie")
+		data, err := readImage(ctx, path, "selfie")
 		if err != nil {
 			return r, err
 		}
 		r.Selfie = append(r.Selfie, data)
 	}
 	var err error
-	if r.Front, err = readImage(v.Front, "front"); err != nil || v.Back == "" {
+	if r.Front, err = readImage(ctx, v.Front, "front"); err != nil || v.Back == "" {
 		return r, err
 	}
-	r.Back, err = readImage(v.Back, "back")
+	r.Back, err = readImage(ctx, v.Back, "back")
 	return r, err
 }
 
 // readImage reads a photograph and checks it before any model is loaded, so that a bad one is refused at once.
-func readImage(path, name string) ([]byte, error) {
-	data, err := readFile(path, vision.SceneLimits.MaxBytes)
+func readImage(ctx context.Context, path, name string) ([]byte, error) {
+	data, err := readFile(ctx, path, vision.SceneLimits.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +131,10 @@ func writeReport(path string, outcome *engine.Verification, m report.Models) (er
 	if err := f.Close(); err != nil {
 		return ekyc.Errorf(ekyc.ErrFileUnreadable, "%s cannot be written", path).Because(err)
 	}
-	return os.Rename(f.Name(), path)
+	if err := os.Rename(f.Name(), path); err != nil {
+		return ekyc.Errorf(ekyc.ErrFileUnreadable, "%s cannot be written", path).Because(err)
+	}
+	return nil
 }
 
 // printVerification prints the decision, where its points come from, and what was read.

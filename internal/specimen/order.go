@@ -40,6 +40,9 @@ func (o *Order) Validate() error {
 			return ekyc.Errorf(ekyc.ErrInvalidArgument, "there is no form %q; there are clean, photo and attack", f)
 		}
 	}
+	if d := o.Difficulty; d != nil && !(*d >= 0 && *d <= 1) {
+		return ekyc.Errorf(ekyc.ErrInvalidArgument, "the difficulty must be from 0 to 1")
+	}
 	if o.Issuer != "" {
 		o.Kinds = slices.DeleteFunc(slices.Clone(o.Kinds), func(k Kind) bool { return issuerOf(o.Issuer, k) == nil })
 		if len(o.Kinds) == 0 {
