@@ -284,6 +284,7 @@ func TestIssuersAreFoundByName(t *testing.T) {
 	for line, want := range map[string]string{
 		"BUNDESREPUBLIK DEUTSCHLAND": "D", "RÉPUBLIQUE FRANÇAISE": "FRA", "UTOPIA": "UTO", "UNITED STATES OF AMERICA": "USA", "TÜRKİYE CUMHURİYETİ": "TUR",
 		"REPÚBLICA PORTUGUESA": "PRT", "COTE D'IVOIRE": "CIV", "SCHWEIZ SUISSE SVIZZERA": "CHE", "KONUNGARIKET SVERIGE": "SWE", "ISLAND": "ISL",
+		"NORTHERN IRELAND": "GBR", "BRITAIN AND NORTHERN IRELAND": "GBR", "REPUBLIC OF IRELAND": "IRL",
 	} {
 		if name, _, ok := c.find(line); !ok || name.code != want {
 			t.Errorf("%q: %q %v, want %q", line, name.code, ok, want)
@@ -291,6 +292,35 @@ func TestIssuersAreFoundByName(t *testing.T) {
 	}
 	if name, _, ok := c.find("ERIKSSON ANNA"); ok {
 		t.Errorf("a name was taken for %s", name.code)
+	}
+}
+
+// TestPrintOfBothSidesIsEvidence: also where the front shows its edges and little print.
+func TestPrintOfBothSidesIsEvidence(t *testing.T) {
+	t.Parallel()
+	front := &side{lines: lines(10, 10, "UTOPIA"), geometry: Geometry{Method: ByEdges}}
+	back := &side{lines: lines(10, 10, "SURNAME", 10, 40, "ERIKSSON", 10, 70, "AUTHORITY"), geometry: Geometry{Method: ByEdges}}
+	out := &Reading{MRZ: &MRZ{}, Detected: Detected{Country: "UTO"}}
+	if !evident([]*side{front, back}, out) || evident([]*side{front}, out) {
+		t.Errorf("both sides: %v, the front alone: %v", evident([]*side{front, back}, out), evident([]*side{front}, out))
+	}
+	out.Detected.Country = ""
+	if evident([]*side{front, back}, out) {
+		t.Error("the edges of two sides are two signs")
+	}
+}
+
+// TestGeorgiaOnAnAmericanLicenceIsTheState and elsewhere the country.
+func TestGeorgiaOnAnAmericanLicenceIsTheState(t *testing.T) {
+	t.Parallel()
+	r := &Reader{countries: newCountryNames()}
+	american := lines(10, 10, "GEORGIA", 10, 60, "3 DOB 01/02/1990", 10, 90, "4b EXP 01/02/2030", 10, 120, "15 SEX F")
+	for want, print := range map[string][]TextLine{"USA": american, "GEO": american[:1]} {
+		votes := map[string]float64{}
+		r.issuerVotes(&side{lines: print, image: vision.NewRGB(400, 250)}, func(code string, weight float64) { votes[code] += weight })
+		if len(votes) != 1 || votes[want] == 0 {
+			t.Errorf("%v, want %s", votes, want)
+		}
 	}
 }
 

@@ -94,10 +94,9 @@ func evident(sides []*side, out *Reading) bool {
 				lines++
 			}
 		}
-		if s.geometry.Method == ByEdges {
-			signs++
-			break
-		}
+	}
+	if slices.ContainsFunc(sides, func(s *side) bool { return s.geometry.Method == ByEdges }) {
+		signs++
 	}
 	if out.Portrait != nil {
 		signs++
@@ -227,7 +226,8 @@ const (
 
 // issuerVotes are the names of issuers in the print of a side.
 func (r *Reader) issuerVotes(s *side, issuer func(code string, weight float64)) {
-	if american(s.lines) {
+	americanPrint := american(s.lines)
+	if americanPrint {
 		issuer("USA", americanWeight)
 	}
 	for _, l := range s.lines {
@@ -237,6 +237,9 @@ func (r *Reader) issuerVotes(s *side, issuer func(code string, weight float64)) 
 		name, whole, ok := r.countries.find(l.Text)
 		if !ok {
 			continue
+		}
+		if americanPrint && name.code == "GEO" { // the state, not the country
+			name = countryName{code: "USA", state: true}
 		}
 		weight := partNameWeight
 		if whole {
