@@ -115,6 +115,10 @@ func readImage(ctx context.Context, path, name string) ([]byte, error) {
 
 // writeReport writes the page beside its final place first, so that no half page is left behind.
 func writeReport(path string, outcome *engine.Verification, m report.Models) (err error) {
+	// A rename would put a file in the place of a device such as /dev/stdout.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return ekyc.Errorf(ekyc.ErrFileUnreadable, "%s cannot be written: it is not a regular file", path)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".report-*")
 	if err != nil {
 		return ekyc.Errorf(ekyc.ErrFileUnreadable, "%s cannot be written", path).Because(err)
