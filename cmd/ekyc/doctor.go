@@ -26,6 +26,7 @@ func (d *DoctorCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
+	diagnoses = append(diagnoses, engine.ExamineScripts()...)
 	return tellDiagnoses(c, diagnoses, d.JSON)
 }
 
@@ -39,7 +40,7 @@ func tellDiagnoses(c *console, diagnoses []engine.Diagnosis, asJSON bool) error 
 	}
 	var problem error
 	if sick > 0 {
-		problem = ekyc.Errorf(ekyc.ErrModelAltered, "%d of %d models are not well; run `ekyc models pull`", sick, len(diagnoses)).
+		problem = ekyc.Errorf(ekyc.ErrModelAltered, "%d of %d models are not well; run `ekyc models pull` or install what their line names", sick, len(diagnoses)).
 			With("diagnoses", diagnoses)
 	}
 	switch {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"unicode"
 
+	"ekyc"
 	"ekyc/internal/document/ocr/tesseract"
 )
 
@@ -46,7 +47,9 @@ func (r *Reader) readNational(ctx context.Context, sides []*side, country string
 				if part, ok := tesseract.National(country, read); ok && err == nil {
 					s.lines[i].National, s.lines[i].Script = part.Text, string(script)
 				}
-				errs[k] = err
+				if ekyc.CodeOf(err) != ekyc.ErrModelMissing { // a supplement: without its data the print stays as it was read, and the doctor says so
+					errs[k] = err
+				}
 			})
 		}
 		group.Wait()

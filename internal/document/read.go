@@ -15,7 +15,7 @@ import (
 func (r *Reader) Read(ctx context.Context, in Input) (*Reading, error) {
 	watch := &stopwatch{stages: map[string]float64{}}
 	stop := watch.start("total")
-	out := &Reading{Fields: map[Key]Field{}, Readings: map[Key][]Field{}, Conflicts: []Key{}}
+	out := &Reading{Fields: map[Key]Field{}, Readings: map[Key][]Field{}, Conflicts: []Key{}, Barcodes: []BarcodeReading{}}
 	var sides []*side
 	for i, p := range []*vision.Pyramid{in.Front, in.Back} {
 		if p == nil {
@@ -56,7 +56,7 @@ func (r *Reader) Read(ctx context.Context, in Input) (*Reading, error) {
 func (r *Reader) readMachine(ctx context.Context, sides []*side, out *Reading, watch *stopwatch) error {
 	defer watch.start("mrz")()
 	best := sides[0]
-	out.Barcodes = slices.Clone(best.codes)
+	out.Barcodes = append(out.Barcodes, best.codes...)
 	for _, s := range sides[1:] {
 		out.Barcodes = append(out.Barcodes, s.codes...)
 		if s.zone.better(best.zone) {

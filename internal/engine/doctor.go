@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ekyc"
+	"ekyc/internal/document/ocr/tesseract"
 	"ekyc/internal/models"
 	"ekyc/internal/vision"
 )
@@ -108,6 +109,26 @@ func (l *loader) examine(ctx context.Context, asset models.Asset, want Golden) D
 	d.Problem = differs(d.Got, want, asset.SHA256)
 	d.Healthy = d.Problem == ""
 	return d
+}
+
+// ExamineScripts opens the data of each script that the print recogniser does not know. Documents are read without them too; then
+// print in that script stays unread.
+func ExamineScripts() []Diagnosis {
+	var all []Diagnosis
+	for _, script := range tesseract.Scripts {
+		start := time.Now()
+		d := Diagnosis{Model: "tesseract " + string(script)}
+		reader, err := tesseract.Open("", script)
+		if err != nil {
+			d.Problem = err.Error()
+		} else {
+			d.Healthy = true
+			reader.Close()
+		}
+		d.LatencyMS = float64(time.Since(start)) / float64(time.Millisecond)
+		all = append(all, d)
+	}
+	return all
 }
 
 // goldenInputs is the known picture in the shape of each input, normalised as the model wants it, the same on every machine.

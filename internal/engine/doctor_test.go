@@ -81,3 +81,16 @@ func TestAWrongOutputIsSeen(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryScriptIsInstalled(t *testing.T) {
+	t.Parallel()
+	all := ExamineScripts()
+	if len(all) < 4 {
+		t.Errorf("only %d scripts", len(all))
+	}
+	for _, d := range all {
+		if !d.Healthy {
+			t.Errorf("%s: %s", d.Model, d.Problem)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"sync"
@@ -67,6 +68,28 @@ func TestTheSamplePersonIsAccepted(t *testing.T) {
 		if got := v.Document.Fields[key].Value; got != want {
 			t.Errorf("%s was read otherwise than printed", key)
 		}
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer struct {
+		FaceMatch struct {
+			Match      bool    `json:"match"`
+			Similarity float64 `json:"similarity"`
+			Live       *struct {
+				Quality *struct{} `json:"quality"`
+			} `json:"live"`
+			Document *struct {
+				Quality *struct{} `json:"quality"`
+			} `json:"document"`
+		} `json:"face_match"`
+	}
+	if err := json.Unmarshal(data, &answer); err != nil {
+		t.Fatal(err)
+	}
+	if m := answer.FaceMatch; !m.Match || m.Similarity < 0.75 || m.Live == nil || m.Live.Quality == nil || m.Document == nil || m.Document.Quality == nil {
+		t.Error("the JSON of the face match lacks the verdict or the quality of a face")
 	}
 	var sum int64
 	for _, f := range v.Factors {

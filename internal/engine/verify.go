@@ -63,14 +63,14 @@ type Verification struct {
 	Liveness     *liveness.Result  `json:"liveness"`
 	Document     *document.Reading `json:"document"`
 	Validation   *check.Result     `json:"validation"`
-	FaceMatch    *face.Match       `json:"face_match"`
+	FaceMatch    *face.Match       `json:"-"`
+	Comparison   *face.Comparison  `json:"face_match"` // FaceMatch with both faces and their quality
 	Steps        []Step            `json:"steps"`
 	ProcessingMS float64           `json:"processing_ms"`
 
-	Selfie     *vision.Picture  `json:"-"` // the frame that was judged
-	Front      *vision.Picture  `json:"-"`
-	Back       *vision.Picture  `json:"-"`
-	Comparison *face.Comparison `json:"-"`
+	Selfie *vision.Picture `json:"-"` // the frame that was judged
+	Front  *vision.Picture `json:"-"`
+	Back   *vision.Picture `json:"-"`
 }
 
 // Verify runs the whole pipeline: liveness beside reading and validation, then the comparison of the faces, then the decision.
@@ -240,6 +240,11 @@ func outcomeOnly(err error) error {
 	return err
 }
 
+// mostFramePixels bounds what the frames of one recording hold decoded, 300 MB: 32 frames of three megapixels, twice what a video of
+// full high definition has.
+const mostFramePixels = 100_000_000
+
+// decodeAll decodes the frames of a recording, after a look at how much they would hold together.
 func decodeAll(files [][]byte, name string) ([]*vision.Picture, error) {
 	if len(files) == 0 {
 		return nil, ekyc.Errorf(ekyc.ErrImageEmpty, "no %s was given", name).With("image", name)
@@ -247,6 +252,18 @@ func decodeAll(files [][]byte, name string) ([]*vision.Picture, error) {
 	if n := len(files); n > liveness.MaxFrames { // before they take memory
 		return nil, ekyc.Errorf(ekyc.ErrFramesCount, "%d frames were sent; one picture or %d to %d frames are accepted", n, liveness.MinFrames, liveness.MaxFrames).
 			With("frames", n)
+	}
+	pixels := 0
+	for _, data := range files {
+		info, err := vision.Inspect(data, vision.SceneLimits)
+		if problem, ok := errors.AsType[*ekyc.Error](err); ok {
+			return nil, problem.With("image", name)
+		}
+		pixels += info.Width * info.Height
+	}
+	if len(files) > 1 && pixels > mostFramePixels {
+		return nil, ekyc.Errorf(ekyc.ErrImageDimensions, "the frames have %d pixels together; at most %d are accepted", pixels, mostFramePixels).
+			With("image", name).With("pixels", pixels).With("max_pixels", mostFramePixels)
 	}
 	pictures := make([]*vision.Picture, len(files))
 	for i, data := range files {

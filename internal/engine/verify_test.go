@@ -134,3 +134,15 @@ func TestTheStrictProfileWorksOnDocumentedModelsAlone(t *testing.T) {
 		t.Errorf("the strict profile loads %v", names)
 	}
 }
+
+func TestFramesAreBoundedTogether(t *testing.T) {
+	t.Parallel()
+	frame := noise(t, 3000, 2400)
+	r := request(frame, noise(t, 400, 300))
+	for range 15 { // 16 frames of 7.2 megapixels
+		r.Selfie = append(r.Selfie, frame)
+	}
+	if _, err := open(t).Verify(t.Context(), r); ekyc.CodeOf(err) != ekyc.ErrImageDimensions {
+		t.Errorf("got %v", err)
+	}
+}

@@ -62,6 +62,9 @@ func (c *Calibration) validate() error {
 	return nil
 }
 
+// rarest is the lowest false match rate that the table was measured down to.
+func (c *Calibration) rarest() float64 { return c.Points[len(c.Points)-1].FMR }
+
 // Similarity is the calibrated similarity of a cosine, 0 to 1; 0.75 is the point of FMR 1 in 10 000.
 func (c *Calibration) Similarity(cosine float64) float64 {
 	return c.read(cosine, cosineOf, func(p Point) float64 { return p.Similarity })

@@ -82,6 +82,8 @@ func (c *Calibration) Judge(cosine float64, o Options) (Match, error) {
 		return Match{}, ekyc.Errorf(ekyc.ErrInvalidArgument, "the target false match rate must be above 0 and below 1")
 	case !(threshold >= 0 && threshold <= 1):
 		return Match{}, ekyc.Errorf(ekyc.ErrInvalidArgument, "the threshold must be above 0 and at most 1")
+	case o.TargetFMR > 0 && o.TargetFMR < c.rarest():
+		return Match{}, ekyc.Errorf(ekyc.ErrInvalidArgument, "the calibration of these models ends at a false match rate of %g; %g cannot be promised", c.rarest(), o.TargetFMR)
 	case o.TargetFMR > 0:
 		threshold = c.Similarity(c.CosineAtFMR(o.TargetFMR))
 	case threshold == 0:
