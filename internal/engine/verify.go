@@ -240,7 +240,7 @@ func outcomeOnly(err error) error {
 	return err
 }
 
-// mostFramePixels bounds what the frames of one recording hold decoded, 300 MB: 32 frames of three megapixels, twice what a video of
+// mostFramePixels bounds what the frames of one recording hold decoded, 300 MB: 32 frames of three megapixels, half as much again as a video of
 // full high definition has.
 const mostFramePixels = 100_000_000
 
