@@ -8,7 +8,7 @@ import (
 // ErrorCode names one way a request can fail. The set is closed: every code is described in Codes.
 type ErrorCode string
 
-// The codes that bad input, absent content and a damaged installation produce.
+// What is wrong with a picture, or not to be found in it.
 const (
 	ErrImageEmpty           ErrorCode = "image_empty"
 	ErrImageTooLarge        ErrorCode = "image_too_large"
@@ -22,43 +22,140 @@ const (
 	ErrMRZUnreadable        ErrorCode = "mrz_unreadable"
 	ErrBarcodeUnreadable    ErrorCode = "barcode_unreadable"
 	ErrMalwareDetected      ErrorCode = "malware_detected"
-	ErrInvalidArgument      ErrorCode = "invalid_argument"
-	ErrFileUnreadable       ErrorCode = "file_unreadable"
-	ErrModelMissing         ErrorCode = "model_missing"
-	ErrModelAltered         ErrorCode = "model_altered"
-	ErrRuntimeMissing       ErrorCode = "runtime_missing"
-	ErrCancelled            ErrorCode = "cancelled"
-	ErrInternal             ErrorCode = "internal"
+)
+
+// What is wrong with a request.
+const (
+	ErrInvalidArgument       ErrorCode = "invalid_argument"
+	ErrMalformedJSON         ErrorCode = "malformed_json"
+	ErrUnknownField          ErrorCode = "unknown_field"
+	ErrWrongType             ErrorCode = "wrong_type"
+	ErrMissingField          ErrorCode = "missing_field"
+	ErrInvalidBase64         ErrorCode = "invalid_base64"
+	ErrBodyTooLarge          ErrorCode = "body_too_large"
+	ErrBodyIncomplete        ErrorCode = "body_incomplete"
+	ErrHeaderInvalid         ErrorCode = "header_invalid"
+	ErrRequestTimeout        ErrorCode = "request_timeout"
+	ErrUnsupportedMediaType  ErrorCode = "unsupported_media_type"
+	ErrNotFound              ErrorCode = "not_found"
+	ErrMethodNotAllowed      ErrorCode = "method_not_allowed"
+	ErrConflict              ErrorCode = "conflict"
+	ErrGone                  ErrorCode = "gone"
+	ErrIdempotencyInProgress ErrorCode = "idempotency_in_progress"
+	ErrIdempotencyMismatch   ErrorCode = "idempotency_mismatch"
+	ErrIdempotencyNotKept    ErrorCode = "idempotency_not_kept"
+	ErrURLDenied             ErrorCode = "url_denied"
+)
+
+// Who asks, and what for.
+const (
+	ErrCredentialsMissing ErrorCode = "credentials_missing"
+	ErrKeyUnknown         ErrorCode = "key_unknown"
+	ErrKeyRevoked         ErrorCode = "key_revoked"
+	ErrKeyExpired         ErrorCode = "key_expired"
+	ErrSignatureInvalid   ErrorCode = "signature_invalid"
+	ErrTimestampSkew      ErrorCode = "timestamp_skew"
+	ErrReplayed           ErrorCode = "replayed"
+	ErrScopeDenied        ErrorCode = "scope_denied"
+	ErrIPDenied           ErrorCode = "ip_denied"
+	ErrTenantSuspended    ErrorCode = "tenant_suspended"
+	ErrWrongRegion        ErrorCode = "wrong_region"
+	ErrLoginFailed        ErrorCode = "login_failed"
+	ErrSessionInvalid     ErrorCode = "session_invalid"
+	ErrRoleDenied         ErrorCode = "role_denied"
+)
+
+// How much.
+const (
+	ErrRateLimited   ErrorCode = "rate_limited"
+	ErrQuotaExceeded ErrorCode = "quota_exceeded"
+	ErrOverloaded    ErrorCode = "overloaded"
+)
+
+// What failed on our side.
+const (
+	ErrEngineFailed   ErrorCode = "engine_failed"
+	ErrTimeout        ErrorCode = "timeout"
+	ErrUnavailable    ErrorCode = "unavailable"
+	ErrCancelled      ErrorCode = "cancelled"
+	ErrFileUnreadable ErrorCode = "file_unreadable"
+	ErrModelMissing   ErrorCode = "model_missing"
+	ErrModelAltered   ErrorCode = "model_altered"
+	ErrRuntimeMissing ErrorCode = "runtime_missing"
+	ErrInternal       ErrorCode = "internal"
 )
 
 // CodeInfo documents one ErrorCode.
 type CodeInfo struct {
 	Code      ErrorCode
+	Status    int // of the HTTP answer that carries it
 	Meaning   string
 	Retryable bool // the same request can succeed later without being changed
 }
 
 // Codes is the closed registry of error codes, in a stable order.
 var Codes = []CodeInfo{
-	{ErrImageEmpty, "the image has no bytes", false},
-	{ErrImageTooLarge, "the image file exceeds the permitted size in bytes", false},
-	{ErrImageTypeUnsupported, "the content is not a JPEG, PNG or WebP image, whatever its name says", false},
-	{ErrImageCorrupt, "the image cannot be decoded completely", false},
-	{ErrImageDimensions, "width, height or number of pixels is outside the permitted range", false},
-	{ErrFramesCount, "the number of frames is outside 2 to 32", false},
-	{ErrFaceNotFound, "no face was found in the image", false},
-	{ErrFacesMultiple, "several faces of similar size were found and none is clearly the subject", false},
-	{ErrDocumentNotFound, "no identity document was found in the image", false},
-	{ErrMRZUnreadable, "the machine readable zone is not in a known format or could not be read", false},
-	{ErrBarcodeUnreadable, "the bar code is not in a known format or could not be read", false},
-	{ErrMalwareDetected, "the upload contains malware", false},
-	{ErrInvalidArgument, "an argument or field has a value that is not permitted", false},
-	{ErrFileUnreadable, "a file named on the command line cannot be read", false},
-	{ErrModelMissing, "a model file is not installed", false},
-	{ErrModelAltered, "a model file does not have the bytes that the lock file pins", false},
-	{ErrRuntimeMissing, "the ONNX Runtime library is not installed or cannot be loaded", false},
-	{ErrCancelled, "the work was cancelled or ran out of time", true},
-	{ErrInternal, "an unexpected fault inside the program", true},
+	{ErrImageEmpty, 422, "the image has no bytes", false},
+	{ErrImageTooLarge, 413, "the image file exceeds the permitted size in bytes", false},
+	{ErrImageTypeUnsupported, 415, "the content is not a JPEG, PNG or WebP image, whatever its name says", false},
+	{ErrImageCorrupt, 422, "the image cannot be decoded completely", false},
+	{ErrImageDimensions, 422, "width, height or number of pixels is outside the permitted range", false},
+	{ErrFramesCount, 422, "the number of frames is outside 2 to 32", false},
+	{ErrFaceNotFound, 422, "no face was found in the image", false},
+	{ErrFacesMultiple, 422, "several faces of similar size were found and none is clearly the subject", false},
+	{ErrDocumentNotFound, 422, "no identity document was found in the image", false},
+	{ErrMRZUnreadable, 422, "the machine readable zone is not in a known format or could not be read", false},
+	{ErrBarcodeUnreadable, 422, "the bar code is not in a known format or could not be read", false},
+	{ErrMalwareDetected, 422, "the upload contains malware", false},
+
+	{ErrInvalidArgument, 422, "an argument or field has a value that is not permitted", false},
+	{ErrMalformedJSON, 400, "the body is not well-formed JSON, or a member is given twice", false},
+	{ErrUnknownField, 422, "the body has a member that this route does not know", false},
+	{ErrWrongType, 422, "a member of the body has another JSON type than the route expects", false},
+	{ErrMissingField, 422, "a member or parameter that the route needs is absent", false},
+	{ErrInvalidBase64, 422, "a member that carries bytes is not standard base64 (RFC 4648 section 4)", false},
+	{ErrBodyTooLarge, 413, "the body exceeds what the route accepts", false},
+	{ErrBodyIncomplete, 400, "the body ended before its announced length, or stopped coming", false},
+	{ErrHeaderInvalid, 400, "a header that may stand only once is given twice, or its value is malformed", false},
+	{ErrRequestTimeout, 408, "the request did not arrive in time", true},
+	{ErrUnsupportedMediaType, 415, "the body is not application/json", false},
+	{ErrNotFound, 404, "there is no such route or resource for this caller", false},
+	{ErrMethodNotAllowed, 405, "the route exists and does not answer this method; Allow names those it does", false},
+	{ErrConflict, 409, "the resource is in a state that does not permit this", false},
+	{ErrGone, 410, "the resource existed and has been erased", false},
+	{ErrIdempotencyInProgress, 409, "the first request with this Idempotency-Key is still being answered", true},
+	{ErrIdempotencyMismatch, 422, "this Idempotency-Key was used with another request", false},
+	{ErrIdempotencyNotKept, 409, "the first request with this Idempotency-Key was executed and asked for its answer not to be kept", false},
+	{ErrURLDenied, 422, "the address is not one that webhooks may be sent to", false},
+
+	{ErrCredentialsMissing, 401, "X-API-KEY, X-API-TIMESTAMP or X-API-SIGN is absent or malformed", false},
+	{ErrKeyUnknown, 401, "the key does not exist", false},
+	{ErrKeyRevoked, 401, "the key has been revoked", false},
+	{ErrKeyExpired, 401, "the key, or the secret that signed, has expired", false},
+	{ErrSignatureInvalid, 401, "the signature does not fit the request", false},
+	{ErrTimestampSkew, 401, "the timestamp is more than 300 seconds from the server's time, which the details carry", true},
+	{ErrReplayed, 401, "this signed request has been accepted before; sign again with another timestamp", false},
+	{ErrScopeDenied, 403, "the key does not have the scope that the route needs", false},
+	{ErrIPDenied, 403, "the key may not be used from this address", false},
+	{ErrTenantSuspended, 403, "the tenant is suspended", false},
+	{ErrWrongRegion, 421, "the tenant lives in another region, whose base URL the details carry", false},
+	{ErrLoginFailed, 401, "e-mail, password or one-time code is wrong, or the account is locked for a while", false},
+	{ErrSessionInvalid, 401, "the operator's session does not exist or has ended", false},
+	{ErrRoleDenied, 403, "the operator's role does not permit this", false},
+
+	{ErrRateLimited, 429, "a limit of requests in a time window is used up; Retry-After tells when it opens again", true},
+	{ErrQuotaExceeded, 429, "the month's quota of a module is used up and the plan does not allow more", false},
+	{ErrOverloaded, 503, "all capacity is in use; Retry-After tells when to try again", true},
+
+	{ErrEngineFailed, 500, "the vision engine failed on this input twice", true},
+	{ErrTimeout, 504, "the work was not done within its time", true},
+	{ErrUnavailable, 503, "a part that the service needs cannot be reached", true},
+	{ErrCancelled, 499, "the work was cancelled, or the caller went away", true},
+	{ErrFileUnreadable, 500, "a file named on the command line cannot be read", false},
+	{ErrModelMissing, 500, "a model file is not installed", false},
+	{ErrModelAltered, 500, "a model file does not have the bytes that the lock file pins", false},
+	{ErrRuntimeMissing, 500, "the ONNX Runtime library is not installed or cannot be loaded", false},
+	{ErrInternal, 500, "an unexpected fault inside the program", true},
 }
 
 // Info returns the registry entry of c, and false for a code that is not registered.

@@ -35,6 +35,7 @@ var rooms = map[string][]string{
 		"internal/decision", "internal/document", "internal/document/barcode", "internal/document/check", "internal/document/mrz",
 		"internal/document/ocr", "internal/document/ocr/tesseract", "internal/face", "internal/face/liveness", "internal/models", "internal/vision",
 	},
+	"internal/fence":    {"internal/engine", "internal/face", "internal/vision"}, // the engine in child processes
 	"internal/report":   {"internal/engine", "internal/decision", "internal/document", "internal/document/check", "internal/document/mrz", "internal/face", "internal/face/liveness", "internal/vision"},
 	"internal/specimen": {"internal/document/barcode", "internal/document/mrz", "internal/vision"},
 	"internal/bench": {

@@ -1,0 +1,82 @@
+package queue_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"ekyc"
+	"ekyc/internal/queue"
+	"ekyc/internal/store/storetest"
+)
+
+var server *storetest.Server
+
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m, &server, queue.Migrations)) }
+
+type noteArgs struct {
+	Name string `json:"name"`
+}
+
+func (noteArgs) Kind() string { return "note" }
+
+type noteWorker struct {
+	river.WorkerDefaults[noteArgs]
+	seen chan string
+}
+
+func (w *noteWorker) Work(_ context.Context, job *river.Job[noteArgs]) error {
+	w.seen <- job.Args.Name
+	return nil
+}
+
+func TestAJobRunsWhenItsTransactionCommits(t *testing.T) {
+	t.Parallel()
+	db := server.Open(t)
+	w := &noteWorker{seen: make(chan string, 10)}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, w)
+	client, err := queue.New(db, queue.Options{Workers: workers, Queues: map[string]int{queue.Turns: 2}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Stop(context.Background()) })
+	scope := ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Test}
+	add := func(name string, result error) error {
+		return db.InTenant(t.Context(), scope, func(ctx context.Context, tx pgx.Tx) error {
+			if _, err := client.InsertTx(ctx, tx, noteArgs{name}, &river.InsertOpts{Queue: queue.Turns}); err != nil {
+				return err
+			}
+			return result
+		})
+	}
+	undone := errors.New("undone")
+	if err := add("rolled back", undone); !errors.Is(err, undone) {
+		t.Fatal(err)
+	}
+	if err := add("committed", nil); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-w.seen:
+		if got != "committed" {
+			t.Errorf("%q ran", got)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing ran")
+	}
+	select {
+	case got := <-w.seen:
+		t.Errorf("%q ran too", got)
+	case <-time.After(100 * time.Millisecond):
+	}
+}

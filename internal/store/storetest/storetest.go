@@ -1,0 +1,150 @@
+// Package storetest gives every test a database of its own on a real PostgreSQL: the one of EKYC_TEST_DATABASE_URL, or a private
+// server that is started once for each test program.
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ekyc/internal/store"
+)
+
+// Server is a running server with a template database that holds the migrated tables.
+type Server struct {
+	private   *store.Private
+	directory string
+	admin     string // URL of the database postgres
+	urlOf     func(database string) string
+	template  string
+	migrated  sync.Once
+	list      []store.Migrations
+	err       error
+	count     atomic.Int64
+}
+
+// Main starts the server, runs the tests and removes it. TestMain of a package calls it with the migrations that its tests need:
+//
+//	func TestMain(m *testing.M) { os.Exit(storetest.Main(m, &server, tenant.Migrations)) }
+func Main(m *testing.M, server **Server, list ...store.Migrations) int {
+	s, err := Start(list...)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "storetest:", err)
+		return 1
+	}
+	defer s.Close()
+	*server = s
+	return m.Run()
+}
+
+// Start starts the server. The caller closes it.
+func Start(list ...store.Migrations) (*Server, error) {
+	directory, err := os.MkdirTemp("", "ekyc-pg-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(directory, 0o755); err != nil { // the server's user passes through
+		return nil, err
+	}
+	logger := slog.New(slog.DiscardHandler)
+	if os.Getenv("EKYC_TEST_LOG") != "" {
+		logger = slog.Default()
+	}
+	p, err := store.StartPrivate(context.Background(), directory+"/db", logger)
+	if err != nil {
+		os.RemoveAll(directory)
+		return nil, err
+	}
+	return &Server{private: p, directory: directory, admin: p.URLOf("postgres"), urlOf: p.URLOf, template: "template_ekyc", list: list}, nil
+}
+
+// Close stops the server and removes its files.
+func (s *Server) Close() {
+	s.private.Close()
+	os.RemoveAll(s.directory)
+}
+
+// Private is the server itself, for tests that kill it.
+func (s *Server) Private() *store.Private { return s.private }
+
+// URL makes a fresh database with the migrated tables and gives its URL; it is dropped when the test ends.
+func (s *Server) URL(t testing.TB) string {
+	t.Helper()
+	ctx := context.Background()
+	s.migrated.Do(func() { s.err = s.makeTemplate(ctx) })
+	if s.err != nil {
+		t.Fatalf("migrate the template: %v", s.err)
+	}
+	name := fmt.Sprintf("test_%d_%d", os.Getpid(), s.count.Add(1))
+	s.admit(t, "create database "+name+" template "+s.template)
+	t.Cleanup(func() { s.admit(t, "drop database if exists "+name+" with (force)") })
+	return s.urlOf(name)
+}
+
+// Open is URL with a pool on it.
+func (s *Server) Open(t testing.TB) *store.DB {
+	t.Helper()
+	db, err := store.Open(context.Background(), s.URL(t), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return db
+}
+
+// Owner connects to a database made by URL as its login, who may do everything; for looking at tables as an attacker of the disk would.
+func Owner(t testing.TB, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.Background()) })
+	return conn
+}
+
+func (s *Server) makeTemplate(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, s.admin)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, "create database "+s.template); err != nil {
+		return err
+	}
+	return store.Migrate(ctx, s.urlOf(s.template), s.list...)
+}
+
+// copying lets one copy of the template be made at a time: PostgreSQL refuses a second that begins in the middle of one.
+var copying sync.Mutex
+
+// admit runs one statement on the server. A copy can still meet a connection of the template that is about to end, so it is tried again.
+func (s *Server) admit(t testing.TB, statement string) {
+	t.Helper()
+	copying.Lock()
+	defer copying.Unlock()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, s.admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	for range 50 {
+		if _, err = conn.Exec(ctx, statement); err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), "being accessed by other users") {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("%s: %v", statement, err)
+}
