@@ -30,14 +30,38 @@ var rooms = map[string][]string{
 	"internal/document/check":         {"internal/document/mrz"}, // rules know no pictures
 
 	"internal/decision": {}, // pure arithmetic
+	"internal/profile":  {}, // light checks of what a person says; its one way out is a resolver
 
 	"internal/engine": {
 		"internal/decision", "internal/document", "internal/document/barcode", "internal/document/check", "internal/document/mrz",
 		"internal/document/ocr", "internal/document/ocr/tesseract", "internal/face", "internal/face/liveness", "internal/models", "internal/vision",
 	},
-	"internal/fence":    {"internal/engine", "internal/face", "internal/vision"}, // the engine in child processes
+	"internal/fence":    {"internal/engine", "internal/face", "internal/face/liveness", "internal/vision"}, // the engine in child processes
 	"internal/report":   {"internal/engine", "internal/decision", "internal/document", "internal/document/check", "internal/document/mrz", "internal/face", "internal/face/liveness", "internal/vision"},
 	"internal/specimen": {"internal/document/barcode", "internal/document/mrz", "internal/vision"},
+	// The service. Each of these owns its tables and nobody reads another's.
+	"internal/store":           {},
+	"internal/store/storetest": {"internal/store"},
+	"internal/queue":           {"internal/store"},
+	"internal/tenant":          {"internal/store", "internal/tenant/signing"},
+	"internal/tenant/signing":  {},
+	"internal/operator":        {"internal/store"},
+	"internal/requestlog":      {"internal/store"},
+	"internal/admission":       {"internal/store", "internal/tenant"},
+	"internal/metering":        {"internal/store"},
+	"internal/vault":           {"internal/store"},
+	"internal/webhook":         {"internal/store", "internal/queue", "internal/vault"},
+	"internal/idempotency":     {"internal/store", "internal/vault"},
+	"internal/telemetry":       {}, // logs, traces and metrics of the process
+	"internal/api": {
+		"internal/admission", "internal/decision", "internal/document", "internal/document/check", "internal/engine", "internal/face", "internal/face/liveness", "internal/idempotency",
+		"internal/metering", "internal/operator", "internal/profile", "internal/requestlog", "internal/store", "internal/tenant", "internal/vault", "internal/webhook", "internal/workflow",
+	},
+	"internal/workflow": {
+		"internal/decision", "internal/document", "internal/document/check", "internal/engine", "internal/face", "internal/face/liveness", "internal/fence", "internal/metering",
+		"internal/profile", "internal/queue", "internal/store", "internal/vault", "internal/vision", "internal/webhook",
+	},
+
 	"internal/bench": {
 		"internal/decision", "internal/document", "internal/document/barcode", "internal/document/check", "internal/document/mrz", "internal/engine", "internal/face",
 		"internal/face/liveness", "internal/models", "internal/specimen", "internal/vision",

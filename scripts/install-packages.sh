@@ -7,6 +7,7 @@ packages=(
   libturbojpeg0-dev   # JPEG
   libzxing-dev        # bar codes
   libtesseract-dev    # print in the scripts that follow
+  postgresql          # the private database; only the server's programs are used
   tesseract-ocr-script-cyrl tesseract-ocr-script-arab tesseract-ocr-script-deva tesseract-ocr-script-grek
 )
 

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -40,6 +41,13 @@ type cli struct {
 	Specimen SpecimenCmd `cmd:"" help:"Generate specimen documents, photographs of them and attacks, with their truth."`
 	Models   ModelsCmd   `cmd:"" help:"Install, list and verify the model files."`
 	Doctor   DoctorCmd   `cmd:"" help:"Run every model on a known input and say what it gave and how long it took."`
+	Up       UpCmd       `cmd:"" help:"Run the whole service in one process, on a database of its own unless there is another, with a demo tenant."`
+	Serve    ServeCmd    `cmd:"" help:"Answer requests; any number of processes on one database."`
+	Worker   WorkerCmd   `cmd:"" help:"Work on verifications and deliver webhooks; any number of processes on one database."`
+	Migrate  MigrateCmd  `cmd:"" help:"Bring the tables up to date."`
+	Admin    AdminCmd    `cmd:"" help:"Make root keys and operators."`
+	Sign     SignCmd     `cmd:"" help:"Print the headers of a signed request, or a curl command."`
+	Engine   EngineCmd   `cmd:"" hidden:"" help:"Run native code for the service; started by it, not by hand."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
@@ -87,7 +95,7 @@ func run(ctx context.Context, args []string, c *console) (code int) {
 		kong.UsageOnError(),
 		kong.Writers(c.out, c.err),
 		kong.Exit(func(status int) { exited = status }),
-		kong.Vars{"version": programVersion(), "models_dir": models.DefaultDir(), "parts": strings.Join(bench.Parts, ", ")},
+		kong.Vars{"version": programVersion(), "models_dir": models.DefaultDir(), "data_dir": defaultDataDir(), "parts": strings.Join(bench.Parts, ", ")},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(c),
 	)
@@ -208,6 +216,18 @@ func whyUnreadable(err error) string {
 		return ": it is a directory"
 	}
 	return ""
+}
+
+// defaultDataDir is ekyc in the user's directory for data (XDG Base Directory Specification).
+func defaultDataDir() string {
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "ekyc")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "ekyc-data"
+	}
+	return filepath.Join(home, ".local", "share", "ekyc")
 }
 
 func programVersion() string {

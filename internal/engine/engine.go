@@ -30,7 +30,7 @@ type Engine struct {
 	reader   *document.Reader
 	national *tesseract.Readers
 	openedIn time.Duration
-	verified atomic.Int64
+	worked   atomic.Int64 // pieces of work done, for tidy
 }
 
 // Open loads the models of the library and assembles the modules. Errors: ErrRuntimeMissing, ErrModelMissing, ErrModelAltered.

@@ -29,7 +29,7 @@ func checkInput(r *document.Reading, policy check.Policy, at time.Time) check.In
 	if !in.Images {
 		return in
 	}
-	in.Barcode = checkBarcode(r.Barcodes)
+	in.Barcode = BarcodeOf(r.Barcodes)
 	in.Front = &check.Side{}
 	if len(r.Sides) > 1 {
 		in.Back = &check.Side{}
@@ -76,7 +76,8 @@ func checkMRZ(m *document.MRZ) *check.MRZ {
 	return out
 }
 
-func checkBarcode(found []document.BarcodeReading) *check.Barcode {
+// BarcodeOf puts what was read of bar codes into the terms of the checks.
+func BarcodeOf(found []document.BarcodeReading) *check.Barcode {
 	out := &check.Barcode{}
 	for _, b := range found {
 		out.Seen, out.Read, out.Symbology, out.Side = true, true, string(b.Symbol.Format), sideOf(&b.Region)

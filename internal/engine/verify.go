@@ -78,144 +78,64 @@ type Verification struct {
 // or document is an outcome with reasons. Errors besides: ErrFramesCount, ErrInvalidArgument, ErrCancelled.
 func (e *Engine) Verify(ctx context.Context, r VerifyRequest) (*Verification, error) {
 	start := time.Now()
-	v := &verifying{engine: e, request: r}
-	var group sync.WaitGroup
-	var selfieErr, documentErr error
-	group.Go(func() { selfieErr = v.selfieSide(ctx) })
-	group.Go(func() { documentErr = v.documentSide(ctx) })
+	var (
+		group                  sync.WaitGroup
+		selfie                 *SelfieOutcome
+		doc                    *DocumentOutcome
+		selfieErr, documentErr error
+	)
+	group.Go(func() { selfie, selfieErr = e.selfie(ctx, SelfieRequest{Frames: r.Selfie, Hints: r.Hints}) })
+	group.Go(func() {
+		doc, documentErr = e.document(ctx, DocumentUpload{
+			Front: r.Front, Back: r.Back, TypeHint: r.TypeHint, CountryHint: r.CountryHint, Checks: r.Checks, At: r.At,
+		})
+	})
 	group.Wait()
-	if err := errors.Join(selfieErr, documentErr); err != nil {
-		return nil, firstError(selfieErr, documentErr)
-	}
-	if err := v.compare(ctx); err != nil {
+	if err := firstError(selfieErr, documentErr); err != nil {
 		return nil, err
 	}
-	if err := v.decide(); err != nil {
+	match, err := e.Matcher().Match(selfie, doc, r.Matching)
+	if err != nil {
 		return nil, err
 	}
-	v.outcome.Steps = []Step{v.liveness, v.ocr, v.validate, v.match, v.decision}
-	v.outcome.ProcessingMS = milliseconds(time.Since(start))
+	if err := ctx.Err(); err != nil && match.Match != nil {
+		return nil, ekyc.Errorf(ekyc.ErrCancelled, "the verification was stopped").Because(err)
+	}
+	// Profile checks are no part of this pipeline, so their weight is spread over the others.
+	result, step, err := decide(r.Policy, EvidenceOf(selfie, doc, match, decision.KYAEvidence{State: decision.NotConfigured}))
+	if err != nil {
+		return nil, err
+	}
+	v := verificationOf(selfie, doc, match)
+	v.Result = result
+	v.Steps = append(v.Steps, step)
+	v.ProcessingMS = milliseconds(time.Since(start))
 	e.tidy()
-	return &v.outcome, nil
+	return v, nil
 }
 
-// tidyEvery verifications the free memory of the models goes back to the system. Measured over 12-megapixel pairs, see
+// verificationOf joins the outcomes of all steps but the decision.
+func verificationOf(selfie *SelfieOutcome, doc *DocumentOutcome, match *MatchOutcome) *Verification {
+	v := &Verification{
+		Liveness: selfie.Liveness, Document: doc.Reading, Validation: doc.Validation, FaceMatch: match.Match,
+		Steps:  []Step{selfie.Step, doc.OCR, doc.Validate, match.Step},
+		Selfie: selfie.picture, Front: doc.front, Back: doc.back,
+	}
+	if match.Match != nil {
+		v.Comparison = &face.Comparison{Match: *match.Match, Live: selfie.Sample.sample(), Document: doc.Portrait.sample()}
+	}
+	return v
+}
+
+// tidyEvery pieces of work the free memory of the models goes back to the system. Measured over 12-megapixel pairs, see
 // docs/decisions/0002.
 const tidyEvery = 8
 
-// tidy runs beside the next verification; the caller does not wait for it.
+// tidy runs beside the next piece of work; the caller does not wait for it.
 func (e *Engine) tidy() {
-	if e.verified.Add(1)%tidyEvery == 0 {
+	if e.worked.Add(1)%tidyEvery == 0 {
 		go vision.ReleaseMemory()
 	}
-}
-
-// verifying is one verification under way.
-type verifying struct {
-	engine  *Engine
-	request VerifyRequest
-	outcome Verification
-
-	liveness, ocr, validate, match, decision Step
-
-	live, portrait *face.Sample
-	portraitErr    error
-}
-
-// selfieSide decodes the frames, judges liveness and enrols the face of the best frame.
-func (v *verifying) selfieSide(ctx context.Context) error {
-	start := time.Now()
-	v.liveness = Step{Name: StepLiveness, Status: StepCompleted, StagesMS: map[string]float64{}}
-	frames, err := decodeAll(v.request.Selfie, "selfie")
-	if err != nil {
-		return err
-	}
-	v.outcome.Selfie = frames[0]
-	v.liveness.StagesMS["decode"] = milliseconds(time.Since(start))
-	judged := time.Now()
-	result, err := v.engine.Liveness(ctx, frames, v.request.Hints)
-	v.liveness.StagesMS["judge"] = milliseconds(time.Since(judged))
-	if err := v.liveness.end(start, err); err != nil || result == nil {
-		return err
-	}
-	v.outcome.Liveness = result
-	v.outcome.Selfie = frames[result.Best]
-	v.live, err = v.engine.faces.EnrolScene(ctx, v.outcome.Selfie.Pyramid, result.Scene)
-	return outcomeOnly(err)
-}
-
-// documentSide decodes, reads and validates the document and enrols its portrait.
-func (v *verifying) documentSide(ctx context.Context) error {
-	start := time.Now()
-	v.ocr = Step{Name: StepOCR, Status: StepCompleted}
-	v.validate = Step{Name: StepValidate, Status: StepSkipped}
-	pictures, err := v.decodeDocument()
-	if err != nil {
-		return err
-	}
-	decoded := milliseconds(time.Since(start))
-	reading, err := v.engine.ReadDocument(ctx, DocumentRequest{
-		Front: v.outcome.Front, Back: pictures, TypeHint: v.request.TypeHint, CountryHint: v.request.CountryHint, At: v.request.At,
-	})
-	if reading != nil {
-		v.ocr.StagesMS = reading.Timings
-	}
-	if v.ocr.StagesMS == nil {
-		v.ocr.StagesMS = map[string]float64{}
-	}
-	v.ocr.StagesMS["decode"] = decoded
-	if err := v.ocr.end(start, err); err != nil || reading == nil {
-		return err
-	}
-	v.outcome.Document = reading
-	start = time.Now()
-	result := v.engine.Validate(reading, v.request.Checks, v.request.At)
-	v.outcome.Validation = &result
-	v.validate.Status = StepCompleted
-	v.validate.DurationMS = milliseconds(time.Since(start))
-	if reading.Portrait == nil || reading.Portrait.Image == nil {
-		v.portraitErr = ekyc.Errorf(ekyc.ErrFaceNotFound, "no portrait was found on the document").With("side", "document")
-		return nil
-	}
-	v.portrait, v.portraitErr = v.engine.faces.Enrol(ctx, vision.NewPyramid(reading.Portrait.Image))
-	if ekyc.CodeOf(v.portraitErr) == ekyc.ErrCancelled {
-		return v.portraitErr
-	}
-	return nil
-}
-
-// decodeDocument decodes the front into the outcome and gives the back, nil when none was sent.
-func (v *verifying) decodeDocument() (back *vision.Picture, err error) {
-	if v.outcome.Front, err = decodeOne(v.request.Front, "front"); err != nil {
-		return nil, err
-	}
-	if len(v.request.Back) > 0 {
-		v.outcome.Back, err = decodeOne(v.request.Back, "back")
-	}
-	return v.outcome.Back, err
-}
-
-// compare matches the live face against the portrait.
-func (v *verifying) compare(ctx context.Context) error {
-	start := time.Now()
-	v.match = Step{Name: StepFaceMatch, Status: StepSkipped}
-	if v.live == nil || v.portrait == nil {
-		if v.live != nil && v.portraitErr != nil && v.outcome.Document != nil {
-			return v.match.end(start, v.portraitErr)
-		}
-		return nil
-	}
-	match, err := v.engine.faces.Compare(v.live.Embedding, v.portrait.Embedding, v.request.Matching)
-	v.match.Status = StepCompleted
-	if err := v.match.end(start, err); err != nil || v.match.Status == StepFailed {
-		return err
-	}
-	v.outcome.FaceMatch = &match
-	v.outcome.Comparison = &face.Comparison{Match: match, Live: v.live, Document: v.portrait}
-	if err := ctx.Err(); err != nil {
-		return ekyc.Errorf(ekyc.ErrCancelled, "the verification was stopped").Because(err)
-	}
-	return nil
 }
 
 // end records a step's time and error. Only what concerns the whole run comes back: a stop, or a fault of the request.

@@ -289,14 +289,27 @@ func (p *Private) Close() error {
 	}
 }
 
-// logWriter passes the server's lines on.
+// logWriter passes the server's lines on, with the level that the server gave them.
 type logWriter struct{ logger *slog.Logger }
 
 func (w *logWriter) Write(b []byte) (int, error) {
 	for line := range strings.Lines(string(b)) {
 		if line = strings.TrimSpace(line); line != "" {
-			w.logger.Warn("postgres", "line", line)
+			w.logger.Log(context.Background(), serverLevel(line), "postgres", "line", line)
 		}
 	}
 	return len(b), nil
+}
+
+func serverLevel(line string) slog.Level {
+	switch {
+	case strings.Contains(line, "the database system is starting up"), // await asks until it is not
+		strings.Contains(line, "due to administrator command"): // we stopped it
+		return slog.LevelDebug
+	case strings.Contains(line, " FATAL: "), strings.Contains(line, " PANIC: "), strings.Contains(line, " ERROR: "):
+		return slog.LevelError
+	case strings.Contains(line, " WARNING: "):
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
 }

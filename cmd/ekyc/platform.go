@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/exaring/otelpgx"
+	"github.com/riverqueue/river"
+
+	"ekyc"
+	"ekyc/internal/admission"
+	"ekyc/internal/fence"
+	"ekyc/internal/idempotency"
+	"ekyc/internal/metering"
+	"ekyc/internal/operator"
+	"ekyc/internal/profile"
+	"ekyc/internal/queue"
+	"ekyc/internal/requestlog"
+	"ekyc/internal/store"
+	"ekyc/internal/telemetry"
+	"ekyc/internal/tenant"
+	"ekyc/internal/vault"
+	"ekyc/internal/webhook"
+	"ekyc/internal/workflow"
+)
+
+// migrations are all tables, in the order of their making.
+func migrations() []store.Migrations {
+	return []store.Migrations{
+		queue.Migrations, tenant.Migrations, operator.Migrations, requestlog.Migrations, admission.Migrations, metering.Migrations, vault.Migrations,
+		webhook.Migrations, idempotency.Migrations, workflow.Migrations,
+	}
+}
+
+// databaseFlags say which database, and where the keys and files are.
+type databaseFlags struct {
+	DatabaseURL string `help:"PostgreSQL to use." env:"EKYC_DATABASE_URL" placeholder:"URL"`
+	OwnerURL    string `help:"Login that migrates, where the one of --database-url may not; see docs/operating.md." env:"EKYC_DATABASE_OWNER_URL" placeholder:"URL"`
+	Migrate     bool   `help:"Bring the tables up to date at the start." default:"true" negatable:"" env:"EKYC_MIGRATE"`
+	DataDir     string `help:"Directory of root key, encrypted files and, where there is no --database-url, the private database." env:"EKYC_DATA_DIR" default:"${data_dir}" type:"path"`
+	RootKeyFile string `help:"File of the root keys; root.key in the data directory unless given." env:"EKYC_ROOT_KEY_FILE" type:"path" placeholder:"FILE"`
+}
+
+func (f *databaseFlags) rootKey() string {
+	if f.RootKeyFile != "" {
+		return f.RootKeyFile
+	}
+	return filepath.Join(f.DataDir, "root.key")
+}
+
+func (f *databaseFlags) migrate(ctx context.Context) error {
+	url := f.DatabaseURL
+	if f.OwnerURL != "" {
+		url = f.OwnerURL
+	}
+	return store.Migrate(ctx, url, migrations()...)
+}
+
+// telemetryFlags say what is told to whom.
+type telemetryFlags struct {
+	LogLevel      slog.Level `help:"Least level that is logged: debug, info, warn or error." default:"info" env:"EKYC_LOG_LEVEL"`
+	TraceEndpoint string     `help:"Where traces are sent, OTLP over HTTP, such as http://localhost:4318." env:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL"`
+	TraceShare    float64    `help:"Share of the traces that is sent, 0 to 1." default:"1" env:"EKYC_TRACE_SHARE"`
+	MetricsListen string     `help:"Address of /metrics for Prometheus; empty for none." default:"127.0.0.1:9464" env:"EKYC_METRICS_LISTEN"`
+}
+
+// serviceFlags are those of every process of the service.
+type serviceFlags struct {
+	modelFlags
+	databaseFlags
+	telemetryFlags
+	Region        string            `help:"This node's region; the identifiers of its tenants' keys carry it." default:"eu1" env:"EKYC_REGION"`
+	RegionURLs    map[string]string `help:"Base URL of each region, as region=URL." env:"EKYC_REGION_URLS" mapsep:","`
+	Engines       int               `help:"Engine processes, each with one request at a time; 0 for one a core." default:"0" env:"EKYC_ENGINES"`
+	EngineMemory  int64             `help:"Most memory of one engine process, in MiB." default:"2048" env:"EKYC_ENGINE_MEMORY_MIB"`
+	EngineTimeout time.Duration     `help:"Longest that an engine works on one request." default:"30s" env:"EKYC_ENGINE_TIMEOUT"`
+	WebhookAllow  []netip.Prefix    `help:"Networks that webhooks may be sent to although they are not public." env:"EKYC_WEBHOOK_ALLOW" placeholder:"CIDR"`
+	MXLookups     bool              `help:"Let profile checks ask the resolver for mail servers." default:"true" negatable:"" env:"EKYC_MX_LOOKUPS"`
+}
+
+// platform is everything that a process of the service works with.
+type platform struct {
+	logger    *slog.Logger
+	telemetry *telemetry.Telemetry
+	keyring   *vault.Keyring
+	db        *store.DB
+	tenants   *tenant.Service
+	operators *operator.Service
+	admission *admission.Admitter
+	metering  *metering.Service
+	vault     *vault.Vault
+	webhooks  *webhook.Service
+	repeats   *idempotency.Service
+	jobs      *workflow.Service
+	requests  *requestlog.Log
+	profiles  *profile.Checker
+	engine    *fence.Pool
+	queue     *queue.Client
+	closers   []func() error // the last one first
+}
+
+// role says what a process does beside keeping state.
+type role struct {
+	name    string
+	works   bool // takes jobs and delivers webhooks
+	global  int  // requests a minute of all keys together; 0: any number
+	workers int  // jobs at once; 0 for one for each engine
+}
+
+// open assembles a process of the service. What was opened is closed again when something fails.
+func (f *serviceFlags) open(ctx context.Context, r role) (p *platform, err error) {
+	p = &platform{logger: telemetry.NewLogger(os.Stderr, f.LogLevel, r.name)}
+	slog.SetDefault(p.logger)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.Close())
+			p = nil
+		}
+	}()
+	if p.telemetry, err = telemetry.Start(ctx, telemetry.Options{Role: r.name, Version: programVersion(), TraceEndpoint: f.TraceEndpoint, TraceShare: f.TraceShare}); err != nil {
+		return p, err
+	}
+	p.onClose(p.telemetry.Close)
+	if p.keyring, err = vault.OpenKeyring(f.rootKey()); err != nil {
+		return p, err
+	}
+	if f.Migrate {
+		if err = f.migrate(ctx); err != nil {
+			return p, err
+		}
+	}
+	if p.db, err = store.Open(ctx, f.DatabaseURL, store.Options{Tracer: otelpgx.NewTracer(otelpgx.WithTrimSQLInSpanName(), otelpgx.WithDisableQuerySpanNamePrefix())}); err != nil {
+		return p, err
+	}
+	p.onClose(func() error { p.db.Close(); return nil })
+	if err = f.openEngine(ctx, p); err != nil {
+		return p, err
+	}
+	if err = f.assemble(p, r); err != nil {
+		return p, err
+	}
+	return p, p.observe()
+}
+
+func (p *platform) onClose(f func() error) { p.closers = append(p.closers, f) }
+
+// Close ends everything, the last opened first.
+func (p *platform) Close() error {
+	var faults []error
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		faults = append(faults, p.closers[i]())
+	}
+	p.closers = nil
+	return errors.Join(faults...)
+}
+
+// openEngine starts the engine's processes; they load their models while the rest is set up.
+func (f *serviceFlags) openEngine(ctx context.Context, p *platform) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	p.engine, err = fence.Start(ctx, fence.Options{
+		Command:  []string{self, "engine", "--models-dir", f.ModelsDir, "--profile", string(f.Profile)},
+		Children: f.engines(), Timeout: f.EngineTimeout, MemoryLimit: f.EngineMemory << 20, Logger: p.logger, TraceParent: traceParent,
+	})
+	if err != nil {
+		return err
+	}
+	p.onClose(func() error { p.engine.Close(); return nil })
+	return nil
+}
+
+func (f *serviceFlags) engines() int {
+	if f.Engines > 0 {
+		return f.Engines
+	}
+	return runtime.NumCPU()
+}
+
+// assemble makes the rooms over one database.
+func (f *serviceFlags) assemble(p *platform, r role) error {
+	files, err := vault.NewFiles(filepath.Join(f.DataDir, "files"))
+	if err != nil {
+		return err
+	}
+	p.tenants = tenant.New(p.db, p.keyring, tenant.Options{Region: f.Region, Regions: f.RegionURLs, Logger: p.logger})
+	p.onClose(func() error { p.tenants.Close(); return nil })
+	p.operators = operator.New(p.db, p.keyring, operator.Options{})
+	p.admission = admission.New(p.db, p.tenants, admission.Options{GlobalPerMinute: r.global})
+	p.onClose(func() error { p.admission.Close(); return nil })
+	p.metering = metering.New(p.db)
+	p.vault = vault.New(p.db, p.keyring, files, vault.Options{Logger: p.logger})
+	p.webhooks = webhook.New(p.db, p.vault, p.keyring, webhook.Options{AllowedNetworks: f.WebhookAllow, Logger: p.logger, Transport: otelTransport})
+	p.repeats = idempotency.New(p.db, p.vault, idempotency.Options{Logger: p.logger})
+	p.profiles = profile.New(profile.Options{MXEnabled: f.MXLookups})
+	p.jobs = workflow.New(p.db, p.vault, p.metering, p.webhooks, p.engine.Background(), p.profiles, workflow.Options{Logger: p.logger, Span: jobSpan})
+	p.requests = requestlog.New(p.db, requestlog.Options{Logger: p.logger})
+	p.onClose(func() error { p.requests.Close(); return nil })
+	return f.openQueue(p, r)
+}
+
+// webhookWorkers is how many deliveries a process makes at once; they wait for others' servers and cost little.
+const webhookWorkers = 64
+
+func (f *serviceFlags) openQueue(p *platform, r role) (err error) {
+	o := queue.Options{Logger: p.logger}
+	if r.works {
+		if r.workers == 0 {
+			r.workers = f.engines()
+		}
+		o.Workers = river.NewWorkers()
+		p.jobs.Register(o.Workers)
+		p.webhooks.Register(o.Workers)
+		o.Queues = map[string]int{queue.Turns: r.workers, queue.Webhooks: webhookWorkers}
+	}
+	if p.queue, err = queue.New(p.db, o); err != nil {
+		return err
+	}
+	p.jobs.SetQueue(p.queue)
+	p.webhooks.SetQueue(p.queue)
+	return nil
+}
+
+// requireDatabase gives the error for a process that needs a database and was told of none.
+func (f *databaseFlags) requireDatabase() error {
+	if f.DatabaseURL == "" {
+		return ekyc.Errorf(ekyc.ErrInvalidArgument, "EKYC_DATABASE_URL or --database-url is needed; `ekyc up` brings a database of its own")
+	}
+	if _, err := os.Stat(f.rootKey()); errors.Is(err, fs.ErrNotExist) {
+		return ekyc.Errorf(ekyc.ErrFileUnreadable, "there is no root key at %s; `ekyc admin root-key` makes one", f.rootKey())
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"ekyc/internal/api"
+	"ekyc/internal/telemetry"
+)
+
+// edgeFlags are those of a process that answers requests.
+type edgeFlags struct {
+	Listen          string         `help:"Address of the client API." default:"127.0.0.1:8080" env:"EKYC_LISTEN"`
+	AdminListen     string         `help:"Address of the platform API, which belongs on a network of its own; empty for none." default:"127.0.0.1:8081" env:"EKYC_ADMIN_LISTEN"`
+	TrustedProxies  []netip.Prefix `help:"Proxies whose X-Forwarded-For is believed." env:"EKYC_TRUSTED_PROXIES" placeholder:"CIDR"`
+	GlobalPerMinute int            `help:"Requests a minute that all keys together may make; 0 for any number." default:"0" env:"EKYC_GLOBAL_PER_MINUTE"`
+	BodyMemory      int64          `help:"Most memory for bodies under way, in MiB." default:"512" env:"EKYC_BODY_MEMORY_MIB"`
+}
+
+// ServeCmd is `ekyc serve`.
+type ServeCmd struct {
+	serviceFlags
+	edgeFlags
+}
+
+// Run answers requests until it is stopped.
+func (s *ServeCmd) Run(ctx context.Context) error {
+	if err := s.requireDatabase(); err != nil {
+		return err
+	}
+	p, err := s.open(ctx, role{name: "serve", global: s.GlobalPerMinute})
+	if err != nil {
+		return err
+	}
+	servers, err := s.listen(ctx, p, &s.serviceFlags)
+	if err != nil {
+		return errors.Join(err, p.Close())
+	}
+	p.logger.Info("serving", "client", servers.client, "platform", servers.admin)
+	<-ctx.Done()
+	p.logger.Info("stopping")
+	return errors.Join(servers.stop(), p.Close())
+}
+
+// servers are the listening parts of a process.
+type servers struct {
+	client, admin, metrics string // base URLs
+	list                   []*http.Server
+}
+
+// Bounds of connections. A slow client holds a connection and no more: bodies have a time of their own.
+const (
+	headerTimeout = 5 * time.Second
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 32 << 10
+	drainTimeout  = 30 * time.Second
+)
+
+// listen starts the servers of the client, platform and metrics addresses.
+func (f *edgeFlags) listen(ctx context.Context, p *platform, s *serviceFlags) (*servers, error) {
+	server, err := api.New(api.Services{
+		DB: p.db, Tenants: p.tenants, Operators: p.operators, Admission: p.admission, Metering: p.metering, Vault: p.vault, Webhooks: p.webhooks,
+		Idempotency: p.repeats, Jobs: p.jobs, Requests: p.requests, Profiles: p.profiles, Vision: p.engine,
+	}, api.Options{Version: programVersion(), TrustedProxies: f.TrustedProxies, BodyMemory: f.BodyMemory << 20, Logger: p.logger})
+	if err != nil {
+		return nil, err
+	}
+	out := &servers{}
+	for _, part := range []struct {
+		address string
+		handler http.Handler
+		url     *string
+		path    string
+	}{{f.Listen, server.Client(), &out.client, ""}, {f.AdminListen, server.Admin(), &out.admin, ""}, {s.MetricsListen, telemetry.MetricsHandler(), &out.metrics, "/metrics"}} {
+		if part.address == "" {
+			continue
+		}
+		base, err := out.serve(ctx, part.address, part.handler, p.logger)
+		if err != nil {
+			return nil, errors.Join(err, out.stop())
+		}
+		*part.url = base + part.path
+	}
+	return out, nil
+}
+
+// serve starts one server and gives its base URL.
+func (s *servers) serve(ctx context.Context, address string, handler http.Handler, logger *slog.Logger) (string, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return "", fmt.Errorf("listen on %s: %w", address, err)
+	}
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+	s.list = append(s.list, server)
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			logger.Error("a server ended", "error.message", err.Error())
+		}
+	}()
+	return "http://" + listener.Addr().String(), nil
+}
+
+// stop lets requests under way end, and then breaks off the rest.
+func (s *servers) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	var faults []error
+	for _, server := range s.list {
+		if err := server.Shutdown(ctx); err != nil {
+			faults = append(faults, err, server.Close())
+		}
+	}
+	return errors.Join(faults...)
+}

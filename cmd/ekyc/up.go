@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"ekyc"
+	"ekyc/internal/store"
+	"ekyc/internal/telemetry"
+	"ekyc/internal/tenant/signing"
+	"ekyc/internal/vault"
+)
+
+// UpCmd is `ekyc up`.
+type UpCmd struct {
+	serviceFlags
+	edgeFlags
+	BootstrapFile string `help:"Write addresses and credentials to this file, as JSON, when everything answers." type:"path" placeholder:"FILE"`
+	RPM           int    `help:"Requests a minute of the demo key; 0 for the plan's." default:"0" name:"rpm"`
+	Jobs          int    `help:"Verifications at once; 0 for one for each engine process." default:"0" env:"EKYC_WORKER_JOBS"`
+}
+
+// Run is the whole service in one process, on a private database unless there is another.
+func (u *UpCmd) Run(ctx context.Context, c *console) error {
+	if err := u.prepare(); err != nil {
+		return err
+	}
+	stopDatabase, err := u.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := u.open(ctx, role{name: "up", works: true, global: u.GlobalPerMinute, workers: u.Jobs})
+	if err != nil {
+		return errors.Join(err, stopDatabase())
+	}
+	err = u.run(ctx, c, p)
+	return errors.Join(err, p.Close(), stopDatabase())
+}
+
+// prepare makes the data directory and, the first time, the root key.
+func (u *UpCmd) prepare() error {
+	if err := os.MkdirAll(u.DataDir, 0o755); err != nil { // the database's user passes through; what is inside has modes of its own
+		return ekyc.Errorf(ekyc.ErrFileUnreadable, "the data directory %s cannot be made", u.DataDir).Because(err)
+	}
+	if _, err := os.Stat(u.rootKey()); errors.Is(err, fs.ErrNotExist) {
+		if _, err := vault.CreateKeyring(u.rootKey()); err != nil {
+			return err
+		}
+	}
+	u.WebhookAllow = append(u.WebhookAllow, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
+	return nil
+}
+
+// openDatabase starts the private server where no other was given.
+func (u *UpCmd) openDatabase(ctx context.Context) (stop func() error, err error) {
+	if u.DatabaseURL != "" {
+		return func() error { return nil }, nil
+	}
+	private, err := store.StartPrivate(ctx, filepath.Join(u.DataDir, "postgres"), telemetry.NewLogger(os.Stderr, u.LogLevel, "postgres"))
+	if err != nil {
+		return nil, err
+	}
+	u.DatabaseURL = private.URL()
+	return private.Close, nil
+}
+
+func (u *UpCmd) run(ctx context.Context, c *console, p *platform) error {
+	if err := p.requests.EnsurePartitions(ctx); err != nil {
+		return err
+	}
+	demo, err := u.bootstrap(ctx, p)
+	if err != nil {
+		return err
+	}
+	servers, err := u.listen(ctx, p, &u.serviceFlags)
+	if err != nil {
+		return err
+	}
+	stop, err := p.work(ctx)
+	if err != nil {
+		return errors.Join(err, servers.stop())
+	}
+	err = p.engine.Ready(ctx)
+	if err == nil {
+		demo.BaseURL, demo.AdminURL, demo.MetricsURL = servers.client, servers.admin, servers.metrics
+		err = u.announce(c, demo)
+	}
+	if err == nil {
+		<-ctx.Done()
+		p.logger.Info("stopping")
+	}
+	return errors.Join(err, servers.stop(), stop())
+}
+
+// demonstration is what a newcomer needs to call the service.
+type demonstration struct {
+	BaseURL          string `json:"base_url"`
+	KeyID            string `json:"key_id"`
+	Secret           string `json:"secret"`
+	AdminURL         string `json:"admin_url"`
+	WebhookSecret    string `json:"webhook_secret"`
+	Operator         string `json:"operator"`
+	OperatorPassword string `json:"operator_password"`
+	MetricsURL       string `json:"metrics_url"`
+}
+
+// announce prints the addresses and a request to paste, and writes the file last: who waits for it finds everything answering.
+func (u *UpCmd) announce(c *console, d *demonstration) error {
+	at := strconv.FormatInt(time.Now().Unix(), 10)
+	const target = "/v1/quotas"
+	fmt.Fprintf(c.out, "ekyc is up\n\nclient API    %s/v1    documentation %s/v1/docs/\nplatform API  %s/admin/v1    operator %s, password %s\nmetrics       %s\n\n"+
+		"key id        %s\nsecret        %s\n\nTry within five minutes (later: ekyc sign):\n\n  curl -H 'X-API-KEY: %s' -H 'X-API-TIMESTAMP: %s' \\\n    -H 'X-API-SIGN: %s' %s%s\n\nCtrl-C stops it.\n",
+		d.BaseURL, d.BaseURL, d.AdminURL, d.Operator, d.OperatorPassword, d.MetricsURL, d.KeyID, d.Secret,
+		d.KeyID, at, signing.Sign(d.Secret, at, "GET", target, sha256.Sum256(nil)), d.BaseURL, target)
+	if u.BootstrapFile == "" {
+		return nil
+	}
+	body, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeSecretFile(u.BootstrapFile, body)
+}
+
+// writeSecretFile writes a file that only its owner reads, all or nothing.
+func writeSecretFile(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".ekyc-*") // 0600
+	if err != nil {
+		return ekyc.Errorf(ekyc.ErrFileUnreadable, "%s cannot be written", path).Because(err)
+	}
+	defer os.Remove(f.Name())
+	if _, err := f.Write(content); err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return ekyc.Errorf(ekyc.ErrFileUnreadable, "%s cannot be written", path).Because(err)
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,4 @@
+package admission
+
+// Settings are those of every transaction of decisions.
+const Settings = settings

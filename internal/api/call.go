@@ -1,0 +1,76 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/trace"
+
+	"ekyc"
+	"ekyc/internal/idempotency"
+	"ekyc/internal/operator"
+	"ekyc/internal/tenant"
+)
+
+// Call is one request under way: who asks, what was sent, and what the log will say of it.
+type Call struct {
+	Principal *tenant.Principal  // of a signed route
+	Operator  *operator.Operator // of a platform route
+	Scope     ekyc.Scope
+
+	started time.Time
+	from    netip.Addr // who asks, behind the operator's own proxies
+	route   string     // template
+	traceID string
+	target  string
+	body    []byte
+	hash    [sha256.Size]byte
+
+	claim    *idempotency.Claim
+	rendered []byte // the answer, where it was written down in the work's own transaction
+	replayed bool
+
+	code     ekyc.ErrorCode
+	module   ekyc.Module
+	billed   bool
+	header   http.Header // of the answer
+	released func()      // gives back the memory that the body was admitted for
+}
+
+type callKey struct{}
+
+func withCall(ctx context.Context, c *Call) context.Context {
+	return context.WithValue(ctx, callKey{}, c)
+}
+
+// callOf gives the request under way; the edge puts it there before anything else runs.
+func callOf(ctx context.Context) *Call {
+	c, _ := ctx.Value(callKey{}).(*Call)
+	return c
+}
+
+// Remember writes the answer down in the work's own transaction, so that a repetition with the same Idempotency-Key is answered
+// and never executed. The answer is sealed under the subject's key; without keep only the fact is remembered.
+func (c *Call) Remember(ctx context.Context, tx pgx.Tx, status int, answer any, subject ekyc.ID, keep bool) error {
+	body, err := render(answer)
+	if err != nil {
+		return err
+	}
+	c.rendered = body
+	if c.claim == nil {
+		return nil
+	}
+	return c.claim.Complete(ctx, tx, idempotency.Answer{Status: status, Body: body, Subject: subject, Keep: keep})
+}
+
+// charge notes for the request log what the request cost.
+func (c *Call) charge(module ekyc.Module, billed bool) { c.module, c.billed = module, billed }
+
+// traceIDOf is the trace that the request belongs to.
+func traceIDOf(ctx context.Context) string {
+	return trace.SpanContextFromContext(ctx).TraceID().String()
+}

@@ -1,0 +1,157 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"ekyc"
+	"ekyc/internal/requestlog"
+)
+
+var tracer = otel.Tracer("ekyc/api")
+
+// edge is around every request: trace, the one shape of errors also for what no route takes, panics, logs and metrics.
+func (s *Server) edge(f *surface) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		call := &Call{started: time.Now(), target: r.URL.RequestURI(), header: w.Header()}
+		ctx := otel.GetTextMapPropagator().Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+		ctx, span := tracer.Start(ctx, r.Method, trace.WithSpanKind(trace.SpanKindServer))
+		call.traceID = traceIDOf(ctx)
+		recorder := &recorder{ResponseWriter: w, status: http.StatusOK}
+		r = r.WithContext(withCall(ctx, call))
+		setHeaders(w.Header(), call.traceID)
+		defer func() {
+			if call.released != nil {
+				call.released()
+			}
+			s.account(ctx, span, r, call, recorder)
+		}()
+		defer s.rescue(ctx, call, recorder)
+		if allowed, unrouted := f.unrouted(r); unrouted {
+			if allowed != "" {
+				w.Header().Set("Allow", allowed)
+				s.refuse(ctx, recorder, call, ekyc.Errorf(ekyc.ErrMethodNotAllowed, "this route answers %s", allowed))
+				return
+			}
+			s.refuse(ctx, recorder, call, ekyc.Errorf(ekyc.ErrNotFound, "there is no such route"))
+			return
+		}
+		f.mux.ServeHTTP(recorder, r)
+	})
+}
+
+func setHeaders(h http.Header, traceID string) {
+	h.Set("X-Trace-Id", traceID)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+}
+
+// rescue answers for a handler that panicked.
+func (s *Server) rescue(ctx context.Context, call *Call, w *recorder) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler {
+		panic(p)
+	}
+	s.options.Logger.ErrorContext(ctx, "a handler panicked", "panic", fmt.Sprintf("%T", p), "route", call.route, "stack", string(debug.Stack()))
+	if call.claim != nil {
+		call.claim.Release(context.WithoutCancel(ctx))
+	}
+	if !w.wrote {
+		s.refuse(ctx, w, call, ekyc.Errorf(ekyc.ErrInternal, "an unexpected fault; the trace id tells us which"))
+	}
+}
+
+// refuse answers with an error and logs the cause of what is our fault.
+func (s *Server) refuse(ctx context.Context, w http.ResponseWriter, call *Call, err error) {
+	s.note(ctx, call, err).write(w)
+}
+
+// note gives an error its form and logs the cause where it is our fault.
+func (s *Server) note(ctx context.Context, call *Call, err error) *problem {
+	p := problemOf(err, call.traceID)
+	call.code = p.ErrorBody.Error.Code
+	if p.status >= 500 && p.status != http.StatusServiceUnavailable || p.status == http.StatusServiceUnavailable && call.code == ekyc.ErrUnavailable {
+		cause := err
+		if known, ok := errors.AsType[*ekyc.Error](err); ok && known.Cause != nil {
+			cause = known.Cause
+		}
+		s.options.Logger.ErrorContext(ctx, "a request failed", "error.code", call.code, "http.route", call.route, "error.message", cause.Error())
+	}
+	return p
+}
+
+// account writes what happened to the span, the metrics, the log and the tenant's request log.
+func (s *Server) account(ctx context.Context, span trace.Span, r *http.Request, call *Call, w *recorder) {
+	took := time.Since(call.started)
+	route := call.route
+	if route == "" {
+		route = "unrouted"
+	}
+	span.SetName(r.Method + " " + route)
+	span.SetAttributes(attribute.String("http.route", route), attribute.String("http.request.method", r.Method), attribute.Int("http.response.status_code", w.status))
+	if w.status >= 500 {
+		span.SetStatus(codes.Error, string(call.code))
+	}
+	span.End()
+	s.metrics.observe(ctx, r.Method, route, w.status, call.code, took)
+	s.options.Logger.LogAttrs(ctx, slog.LevelInfo, "request",
+		slog.String("http.request.method", r.Method), slog.String("http.route", route), slog.Int("http.response.status_code", w.status),
+		slog.String("error.code", string(call.code)), slog.Int64("event.duration", took.Nanoseconds()), slog.String("tenant", string(call.Scope.Tenant)))
+	if call.Principal == nil || s.Requests == nil {
+		return
+	}
+	s.Requests.Add(requestlog.Entry{
+		At: call.started, Scope: call.Scope, KeyID: call.Principal.Key.ID, Method: r.Method, Route: route, Status: w.status, Code: call.code,
+		DurationMS: float64(took) / float64(time.Millisecond), BytesIn: int64(len(call.body)), BytesOut: w.bytes, TraceID: call.traceID,
+		Module: call.module, Billed: call.billed,
+	})
+}
+
+// recorder notes what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+	wrote  bool
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.wrote {
+		return
+	}
+	w.status, w.wrote = status, true
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	w.wrote = true
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets deadlines and flushes reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Hijack is refused: no route of this service takes a connection over.
+func (w *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return nil, nil, http.ErrNotSupported
+}

@@ -1,0 +1,254 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"math"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"ekyc"
+	"ekyc/internal/admission"
+	"ekyc/internal/tenant"
+)
+
+// The headers of signed requests.
+const (
+	headerKey         = "X-API-KEY"
+	headerTimestamp   = "X-API-TIMESTAMP"
+	headerSignature   = "X-API-SIGN"
+	headerIdempotency = "Idempotency-Key"
+	headerReplayed    = "Idempotent-Replayed"
+)
+
+// single are the headers that may stand only once, because two readers of one request could take different ones.
+var single = []string{headerKey, headerTimestamp, headerSignature, headerIdempotency, "Content-Type", "Authorization"}
+
+// guard runs before a route: who asks, how much, and has this been answered before.
+func (s *Server) guard(rt route) func(huma.Context, func(huma.Context)) {
+	return func(hc huma.Context, next func(huma.Context)) {
+		r, w := humago.Unwrap(hc)
+		ctx := r.Context()
+		call := callOf(ctx)
+		call.route, call.from = rt.path, s.remoteIP(r)
+		if err := s.enter(w, r, call, rt); err != nil {
+			s.refuse(ctx, w, call, err)
+			return
+		}
+		if call.replayed {
+			return // enter has answered
+		}
+		next(hc)
+	}
+}
+
+// enter is the way in, in the order of DESIGN: body cap, read once and hash, key, time, signature, replay and limits, idempotency.
+func (s *Server) enter(w http.ResponseWriter, r *http.Request, call *Call, rt route) error {
+	for _, name := range single {
+		if len(r.Header.Values(name)) > 1 {
+			return ekyc.Errorf(ekyc.ErrHeaderInvalid, "the header %s may stand only once", name).With("header", name)
+		}
+	}
+	if err := s.takeBody(w, r, call, rt); err != nil {
+		return err
+	}
+	switch rt.access {
+	case open:
+		return nil
+	case operators:
+		return s.identifyOperator(r, call, rt)
+	}
+	if err := s.identify(w, r, call, rt); err != nil {
+		return err
+	}
+	if r.Method != http.MethodPost {
+		return nil
+	}
+	return s.recall(w, r, call, rt)
+}
+
+// takeBody reads the body into memory that is bounded over all requests.
+func (s *Server) takeBody(w http.ResponseWriter, r *http.Request, call *Call, rt route) error {
+	limit := rt.maxBody
+	if r.ContentLength == 0 || !rt.hasBody {
+		limit = 0
+		if rt.hasBody {
+			limit = rt.maxBody
+		}
+	}
+	if r.ContentLength > limit {
+		return ekyc.Errorf(ekyc.ErrBodyTooLarge, "the body may have %d bytes", limit).With("max_bytes", limit)
+	}
+	if rt.hasBody {
+		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		if err != nil || kind != "application/json" {
+			return ekyc.Errorf(ekyc.ErrUnsupportedMediaType, "the body must be application/json")
+		}
+	}
+	share := r.ContentLength
+	if share < 0 {
+		share = limit
+	}
+	if share > smallBody {
+		held := min(share*decodedFactor/4, s.options.BodyMemory)
+		ctx, cancel := context.WithTimeout(r.Context(), memoryWait)
+		err := s.memory.Acquire(ctx, held)
+		cancel()
+		if err != nil {
+			return ekyc.Errorf(ekyc.ErrOverloaded, "too many large bodies are being read").With("retry_after_seconds", 1)
+		}
+		call.released = func() { s.memory.Release(held) }
+	}
+	var err error
+	call.body, call.hash, err = readBody(w, r, limit, s.options.BodyTimeout)
+	return err
+}
+
+const (
+	smallBody     = 64 << 10               // bodies up to this are not counted against the memory for bodies
+	decodedFactor = 7                      // quarters: the body itself, and three quarters of it again decoded
+	memoryWait    = 500 * time.Millisecond // for others to finish
+)
+
+// identify checks key, signature, replay and limits, and the scope that the route needs.
+func (s *Server) identify(w http.ResponseWriter, r *http.Request, call *Call, rt route) error {
+	request := tenant.SignedRequest{
+		KeyID: r.Header.Get(headerKey), Timestamp: r.Header.Get(headerTimestamp), Signature: r.Header.Get(headerSignature),
+		Method: r.Method, Target: call.target, BodySHA256: call.hash, RemoteIP: call.from,
+	}
+	for attempt := 0; ; attempt++ {
+		principal, err := s.Tenants.Authenticate(r.Context(), request)
+		if err != nil {
+			return err
+		}
+		call.Principal, call.Scope = principal, principal.Key.Scope
+		if rt.scope != "" && !slices.Contains(principal.Key.Scopes, rt.scope) {
+			return ekyc.Errorf(ekyc.ErrScopeDenied, "the key lacks the scope %q", rt.scope).With("scope", rt.scope)
+		}
+		seconds, _ := strconv.ParseInt(request.Timestamp, 10, 64) // Authenticate has read it
+		outcome, err := s.Admission.Admit(r.Context(), admission.Request{
+			Principal: principal, Signature: request.Signature, Timestamp: time.Unix(seconds, 0), Endpoint: rt.method + " " + rt.path,
+		})
+		setLimits(w.Header(), outcome.Windows)
+		if err != nil || !outcome.Stale {
+			return err
+		}
+		if attempt == 2 {
+			return ekyc.Errorf(ekyc.ErrUnavailable, "the key is being changed")
+		}
+	}
+}
+
+// setLimits tells the state of the windows (draft-ietf-httpapi-ratelimit-headers).
+func setLimits(h http.Header, windows []admission.Window) {
+	if len(windows) == 0 {
+		return
+	}
+	policies, states := make([]string, len(windows)), make([]string, len(windows))
+	for i, win := range windows {
+		length := 60
+		if win.Name == "day" {
+			length = 86400
+		}
+		policies[i] = fmt.Sprintf("%q;q=%d;w=%d", win.Name, win.Limit, length)
+		states[i] = fmt.Sprintf("%q;r=%d;t=%d", win.Name, win.Remaining, int(math.Ceil(win.Reset.Seconds())))
+	}
+	h.Set("RateLimit-Policy", strings.Join(policies, ", "))
+	h.Set("RateLimit", strings.Join(states, ", "))
+}
+
+// remoteIP is the address that asks: the connection's, or the nearest one before the operator's own proxies.
+func (s *Server) remoteIP(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr = addr.Unmap()
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && s.trusted(addr); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		addr = hop.Unmap()
+	}
+	return addr
+}
+
+func (s *Server) trusted(a netip.Addr) bool {
+	return slices.ContainsFunc(s.options.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// identifyOperator checks the session of a platform route and the permission that the route needs.
+func (s *Server) identifyOperator(r *http.Request, call *Call, rt route) error {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		return ekyc.Errorf(ekyc.ErrSessionInvalid, "log in at /admin/v1/session and send the token as a bearer")
+	}
+	who, err := s.Operators.Authenticate(r.Context(), token)
+	if err != nil {
+		return err
+	}
+	if !who.Role.Allows(rt.permission) {
+		return ekyc.Errorf(ekyc.ErrRoleDenied, "the role %s does not permit this", who.Role)
+	}
+	call.Operator = who
+	return nil
+}
+
+// recall answers a repetition, or claims the key for this request.
+func (s *Server) recall(w http.ResponseWriter, r *http.Request, call *Call, rt route) error {
+	if _, given := r.Header[headerIdempotency]; !given {
+		return nil
+	}
+	of := sha256.New()
+	fmt.Fprintf(of, "%s\n%s\n%x", r.Method, call.target, call.hash)
+	claim, answer, err := s.Idempotency.Begin(r.Context(), call.Scope, r.Header.Get(headerIdempotency), rt.method+" "+rt.path, [32]byte(of.Sum(nil)))
+	if err != nil {
+		return err
+	}
+	if answer == nil {
+		call.claim = claim
+		return nil
+	}
+	call.replayed = true
+	w.Header().Set(headerReplayed, "true")
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(answer.Status)
+	w.Write(answer.Body)
+	return nil
+}
+
+// settle ends a claim whose answer was not written down in the work's own transaction: refusals that would be the same again are
+// remembered, everything else is forgotten so that a repetition is executed.
+func (s *Server) settle(ctx context.Context, call *Call, status int, body []byte) error {
+	if call.claim == nil {
+		return nil
+	}
+	ctx = context.WithoutCancel(ctx) // the caller may be gone, and the claim must still end
+	switch {
+	case status < 300, status >= 400 && status < 500 && !slices.Contains(notRemembered, status):
+		return s.finish(ctx, call, status, body)
+	}
+	return call.claim.Release(ctx)
+}
+
+// notRemembered are refusals that depend on the moment: of the contract 401, 403 and 429; besides them time-outs and callers that left.
+var notRemembered = []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusRequestTimeout, statusClientGone}
+
+// statusClientGone is what proxies log for a caller that did not wait (nginx); nobody receives it.
+const statusClientGone = 499

@@ -1,0 +1,100 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ekyc"
+	"ekyc/internal/metering"
+	"ekyc/internal/tenant"
+)
+
+// Usage says what an answer cost.
+type Usage struct {
+	Module ekyc.Module `json:"module" doc:"The module that was executed."`
+	Billed bool        `json:"billed" doc:"Whether this answer counts as a unit of the module."`
+}
+
+// Metered is the part that the answers of all modules have.
+type Metered struct {
+	ProcessingMS float64 `json:"processing_ms" doc:"Time of the work itself, in milliseconds."`
+	Usage        Usage   `json:"usage"`
+}
+
+func (m *Metered) stamp(module ekyc.Module, took time.Duration) {
+	m.ProcessingMS = float64(took.Round(time.Microsecond)) / float64(time.Millisecond)
+	m.Usage = Usage{Module: module, Billed: true}
+}
+
+// stamped is an answer of a module.
+type stamped interface {
+	stamp(ekyc.Module, time.Duration)
+}
+
+// reservationTime is how long a unit stays reserved for a module's answer; the sweep refunds what a killed process left behind.
+const reservationTime = 2 * time.Minute
+
+// entitlementOf is what the plan grants.
+func entitlementOf(p *tenant.Principal) metering.Entitlement {
+	return metering.Entitlement{Plan: p.Plan.Name, PlanVersion: p.Plan.Version, Quotas: p.Plan.Quotas, Overage: p.Plan.Overage}
+}
+
+// meter runs one module: a unit is reserved, the work is done, and one transaction counts the unit, tells of crossed thresholds and
+// writes down the answer for repetitions. Work that gives no answer costs nothing.
+func meter[O stamped](ctx context.Context, s *Server, call *Call, module ekyc.Module, subject ekyc.ID, work func(context.Context) (O, error)) (O, error) {
+	var reservation ekyc.ID
+	err := s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) (err error) {
+		reservation, err = s.Metering.Reserve(ctx, tx, call.Scope, metering.Reserve{
+			Units: map[ekyc.Module]int64{module: 1}, Entitlement: entitlementOf(call.Principal), Expires: reservationTime,
+		})
+		return err
+	})
+	if err != nil {
+		return *new(O), err
+	}
+	start := time.Now()
+	out, err := work(ctx)
+	if err != nil {
+		return *new(O), s.refund(ctx, call, reservation, err)
+	}
+	out.stamp(module, time.Since(start))
+	err = s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) error {
+		crossings, err := s.Metering.Commit(ctx, tx, call.Scope, reservation, map[ekyc.Module]int64{module: 1},
+			metering.Source{RequestKey: requestKey(call), KeyID: call.Principal.Key.ID})
+		if err != nil {
+			return err
+		}
+		if err := s.Jobs.TellCrossings(ctx, tx, call.Scope, crossings); err != nil {
+			return err
+		}
+		return call.Remember(ctx, tx, 200, out, subject, true)
+	})
+	if err != nil {
+		return *new(O), s.refund(ctx, call, reservation, err)
+	}
+	call.charge(module, true)
+	return out, nil
+}
+
+// refund gives the unit back and passes the cause on. When even that fails, the reservation's expiry does it.
+func (s *Server) refund(ctx context.Context, call *Call, reservation ekyc.ID, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err := s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) error {
+		return s.Metering.Refund(ctx, tx, call.Scope, reservation)
+	})
+	if err != nil {
+		s.options.Logger.WarnContext(ctx, "a unit will be refunded by its expiry", "error.message", err.Error())
+	}
+	return cause
+}
+
+// requestKey names the request for the usage event: one signed request, one event.
+func requestKey(call *Call) string {
+	sum := sha256.Sum256([]byte(call.Principal.Key.ID + "\n" + call.traceID + "\n" + call.target + "\n" + hex.EncodeToString(call.hash[:]) + call.started.String()))
+	return hex.EncodeToString(sum[:16])
+}

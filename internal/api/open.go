@@ -1,0 +1,162 @@
+package api
+
+import (
+	"context"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	swagger "github.com/swaggo/files/v2"
+
+	"ekyc"
+	"ekyc/internal/document"
+	"ekyc/internal/engine"
+)
+
+// openRoutes are those that need no signature.
+func (s *Server) openRoutes(f *surface) {
+	handle(f, route{method: http.MethodGet, path: "/health", id: "health", tag: "service", access: open, summary: "Is the process alive?"}, s.health)
+	handle(f, route{method: http.MethodGet, path: "/ready", id: "ready", tag: "service", access: open, summary: "Can requests be answered?",
+		description: "503 while the database or the vision engine is not available.", errors: []ekyc.ErrorCode{ekyc.ErrUnavailable}}, s.ready)
+	handle(f, route{method: http.MethodGet, path: "/models", id: "models", tag: "service", access: open, summary: "Which models are loaded",
+		description: "Every model with its hash, licence and origin; those whose makers do not say what they were trained on are named."}, s.models)
+	handle(f, route{method: http.MethodGet, path: "/coverage", id: "coverage", tag: "service", access: open, summary: "Which documents are read",
+		description: "What the standards define is read wherever they apply; the list says by which standard, and what that gives."}, s.coverage)
+}
+
+// HealthAnswer says that the process is alive.
+type HealthAnswer struct {
+	Status  string    `json:"status" enum:"ok"`
+	Version string    `json:"version"`
+	Time    time.Time `json:"time"`
+}
+
+func (s *Server) health(context.Context, *Call, *none, *none) (*HealthAnswer, error) {
+	return &HealthAnswer{Status: "ok", Version: s.options.Version, Time: time.Now().UTC()}, nil
+}
+
+// ReadyAnswer names the parts that answer.
+type ReadyAnswer struct {
+	Status string            `json:"status" enum:"ready"`
+	Parts  map[string]string `json:"parts"`
+}
+
+const readyTimeout = 2 * time.Second
+
+func (s *Server) ready(ctx context.Context, _ *Call, _ *none, _ *none) (*ReadyAnswer, error) {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	parts := map[string]string{}
+	for _, part := range []struct {
+		name  string
+		check func(context.Context) error
+	}{{"database", s.DB.Ready}, {"engine", s.Vision.Ready}} {
+		if err := part.check(ctx); err != nil {
+			return nil, ekyc.Errorf(ekyc.ErrUnavailable, "the %s does not answer", part.name).With("part", part.name).Because(err)
+		}
+		parts[part.name] = "ready"
+	}
+	return &ReadyAnswer{Status: "ready", Parts: parts}, nil
+}
+
+// ModelsAnswer lists the loaded models.
+type ModelsAnswer struct {
+	Profile      string             `json:"profile"`
+	Undocumented []string           `json:"undocumented" doc:"Models whose makers do not say what they were trained on."`
+	Models       []engine.ModelInfo `json:"models"`
+}
+
+func (s *Server) models(ctx context.Context, _ *Call, _ *none, _ *none) (*ModelsAnswer, error) {
+	v, err := s.Vision.Models(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &ModelsAnswer{Profile: string(v.Profile), Undocumented: orEmpty(v.Undocumented), Models: orEmpty(v.Models)}, nil
+}
+
+// CoverageAnswer says what is read.
+type CoverageAnswer struct {
+	Standards     []Standard          `json:"standards"`
+	DocumentTypes []ekyc.DocumentType `json:"document_types"`
+	Countries     []ekyc.Country      `json:"countries" doc:"Codes of issuers and nationalities that are known."`
+	Fields        []document.Key      `json:"fields" doc:"Names of fields that an answer can hold."`
+}
+
+// Standard is one part of what is read.
+type Standard struct {
+	Name      string   `json:"name"`
+	Documents []string `json:"documents"`
+	Gives     string   `json:"gives"`
+}
+
+var standards = []Standard{
+	{"ICAO 9303 TD3", []string{"passport"}, "all fields of the machine readable zone, with check digits"},
+	{"ICAO 9303 TD1, TD2", []string{"id_card", "residence_permit", "passport"}, "all fields of the machine readable zone, with check digits"},
+	{"ICAO 9303 MRV-A, MRV-B", []string{"other"}, "all fields of a visa's machine readable zone, with check digits"},
+	{"AAMVA DL/ID", []string{"driver_license", "id_card"}, "all fields of the PDF417 bar code of North American licences"},
+	{"EU 2006/126/EC, ISO/IEC 18013-1", []string{"driver_license"}, "the numbered fields as printed"},
+	{"printed captions", []string{"passport", "id_card", "driver_license", "residence_permit"}, "fields whose captions are known, in Latin print"},
+}
+
+func (s *Server) coverage(context.Context, *Call, *none, *none) (*CoverageAnswer, error) {
+	return &CoverageAnswer{
+		Standards:     standards,
+		DocumentTypes: []ekyc.DocumentType{ekyc.Passport, ekyc.IDCard, ekyc.DriverLicense, ekyc.ResidencePermit, ekyc.OtherDocument},
+		Countries:     ekyc.Countries(), Fields: document.Keys,
+	}, nil
+}
+
+// documentRoutes serve the OpenAPI document and a page to read it with; nothing is fetched from elsewhere.
+func (f *surface) documentRoutes() error {
+	document, err := f.document()
+	if err != nil {
+		return err
+	}
+	f.mux.HandleFunc("GET "+f.prefix+"/openapi.json", func(w http.ResponseWriter, r *http.Request) {
+		callOf(r.Context()).route = f.prefix + "/openapi.json"
+		w.Header().Set("Content-Type", "application/vnd.oai.openapi+json;version=3.1")
+		w.Write(document)
+	})
+	assets, err := fs.Sub(swagger.FS, ".")
+	if err != nil {
+		return err
+	}
+	files := http.StripPrefix(f.prefix+"/docs/", http.FileServerFS(assets))
+	f.mux.HandleFunc("GET "+f.prefix+"/docs", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, f.prefix+"/docs/", http.StatusMovedPermanently)
+	})
+	f.mux.HandleFunc("GET "+f.prefix+"/docs/", func(w http.ResponseWriter, r *http.Request) {
+		callOf(r.Context()).route = f.prefix + "/docs"
+		// The page carries its styles in the markup; scripts come from files of this server only.
+		w.Header().Set("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'")
+		if strings.HasSuffix(r.URL.Path, "/swagger-initializer.js") {
+			w.Header().Set("Content-Type", "text/javascript")
+			w.Write([]byte(swaggerSettings))
+			return
+		}
+		files.ServeHTTP(w, r)
+	})
+	return nil
+}
+
+const swaggerSettings = `window.onload = function () {
+  window.ui = SwaggerUIBundle({ url: "../openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null,
+    presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset], plugins: [SwaggerUIBundle.plugins.DownloadUrl], layout: "StandaloneLayout" });
+};
+`
+
+// document is the OpenAPI 3.1 document as JSON.
+func (f *surface) document() ([]byte, error) {
+	paths := f.huma.OpenAPI().Paths
+	for _, item := range paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+			if op != nil {
+				delete(op.Responses, "422") // huma adds it; the shape of every error stands under default
+			}
+		}
+	}
+	allowNull(f.huma.OpenAPI().Components.Schemas)
+	return render(f.huma.OpenAPI())
+}

@@ -1,0 +1,234 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ekyc"
+	"ekyc/internal/engine"
+	"ekyc/internal/vault"
+	"ekyc/internal/webhook"
+)
+
+// SubjectAnswer is a person whom the tenant verifies.
+type SubjectAnswer struct {
+	ID           ekyc.ID    `json:"subject_id"`
+	Ref          string     `json:"subject_ref,omitempty"`
+	CreatedAt    time.Time  `json:"created_at"`
+	ErasedAt     *time.Time `json:"erased_at,omitempty"`
+	HasReference bool       `json:"has_reference" doc:"A reference photograph is stored, for /face/match by subject_id."`
+	ReferenceAt  *time.Time `json:"reference_at,omitempty" doc:"When the reference was stored."`
+}
+
+func subjectAnswer(s vault.Subject) SubjectAnswer {
+	out := SubjectAnswer{ID: s.ID, Ref: s.Ref, CreatedAt: s.CreatedAt, ErasedAt: s.ErasedAt}
+	if s.Reference != nil {
+		out.HasReference, out.ReferenceAt = true, &s.Reference.CreatedAt
+	}
+	return out
+}
+
+// SubjectList is a page of subjects.
+type SubjectList struct {
+	Subjects  []SubjectAnswer `json:"subjects"`
+	NextAfter ekyc.ID         `json:"next_after" doc:"Empty at the end."`
+}
+
+// NewSubjectBody describes a subject to be made.
+type NewSubjectBody struct {
+	SubjectRef string `json:"subject_ref,omitempty" maxLength:"200" doc:"The client's own name of the person."`
+	Reference  Image  `json:"image_reference_base64,omitempty" doc:"A photograph that shows this person and nobody else."`
+}
+
+func (b *NewSubjectBody) problems() []FieldProblem {
+	if len([]rune(b.SubjectRef)) > 200 {
+		return []FieldProblem{{"/subject_ref", "is longer than 200 characters"}}
+	}
+	return nil
+}
+
+// ReferenceBody is a reference photograph.
+type ReferenceBody struct {
+	Reference Image `json:"image_reference_base64" doc:"A photograph that shows this person and nobody else."`
+}
+
+func (b *ReferenceBody) problems() []FieldProblem {
+	if b.Reference == nil {
+		return []FieldProblem{{"/image_reference_base64", requiredProblem}}
+	}
+	return nil
+}
+
+type subjectParams struct {
+	ID string `path:"id" maxLength:"64" doc:"The subject."`
+}
+
+func (s *Server) subjectRoutes(f *surface) {
+	pictures := []ekyc.ErrorCode{ekyc.ErrFaceNotFound, ekyc.ErrFacesMultiple, ekyc.ErrImageCorrupt, ekyc.ErrImageTypeUnsupported, ekyc.ErrImageTooLarge}
+	handle(f, route{method: http.MethodGet, path: "/subjects", id: "subjects-list", tag: "subjects", scope: "admin", summary: "List subjects"}, s.listSubjects)
+	handle(f, route{method: http.MethodPost, path: "/subjects", id: "subjects-create", tag: "subjects", scope: "admin", status: http.StatusCreated, maxBody: oneImage,
+		summary: "Make a subject", description: "With a reference photograph where one is given; it is stored encrypted, without metadata.", errors: append(pictures, ekyc.ErrConflict)}, s.createSubject)
+	handle(f, route{method: http.MethodGet, path: "/subjects/{id}", id: "subjects-get", tag: "subjects", scope: "admin", summary: "What is held about a subject",
+		errors: []ekyc.ErrorCode{ekyc.ErrNotFound, ekyc.ErrGone}}, s.getSubject)
+	handle(f, route{method: http.MethodPost, path: "/subjects/{id}", id: "subjects-reference", tag: "subjects", scope: "admin", maxBody: oneImage,
+		summary: "Store or replace the reference photograph", errors: append(pictures, ekyc.ErrNotFound, ekyc.ErrGone)}, s.replaceReference)
+	handle(f, route{method: http.MethodDelete, path: "/subjects/{id}", id: "subjects-erase", tag: "subjects", scope: "admin",
+		summary: "Erase a subject", description: "Destroys the subject's key, so that nothing sealed under it opens again, and its pictures.", errors: []ekyc.ErrorCode{ekyc.ErrNotFound, ekyc.ErrGone}}, s.eraseSubject)
+}
+
+func (s *Server) listSubjects(ctx context.Context, call *Call, p *Page, _ *none) (*SubjectList, error) {
+	after, err := p.cursor(ekyc.KindSubject)
+	if err != nil {
+		return nil, err
+	}
+	out := &SubjectList{Subjects: []SubjectAnswer{}}
+	err = s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) error {
+		subjects, next, err := s.Vault.ListSubjects(ctx, tx, call.Scope, p.Limit, after)
+		out.Subjects, out.NextAfter = []SubjectAnswer{}, next
+		for _, subject := range subjects {
+			out.Subjects = append(out.Subjects, subjectAnswer(subject))
+		}
+		return err
+	})
+	return out, err
+}
+
+// referenceQuality is the JPEG quality of stored references: above it the comparison gains nothing and the file grows.
+const referenceQuality = 92
+
+// cleanReference checks that a photograph shows one person, and gives it upright and without metadata.
+func (s *Server) cleanReference(ctx context.Context, photo []byte) ([]byte, error) {
+	field := map[string]string{"photo": "/image_reference_base64", "live": "/image_reference_base64"}
+	if _, err := s.Vision.Enrol(ctx, photo); err != nil {
+		return nil, named(err, field)
+	}
+	clean, err := s.Vision.Sanitise(ctx, engine.SanitiseRequest{Image: photo, FaceCrop: true, Quality: referenceQuality})
+	if err != nil {
+		return nil, named(err, field)
+	}
+	return clean.Image, nil
+}
+
+// storeReference seals a cleaned photograph as the subject's reference.
+func (s *Server) storeReference(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID, photo []byte) error {
+	media, err := s.Vault.PutMedia(ctx, tx, scope, vault.MediaInput{Subject: subject, Kind: vault.MediaReference, Data: photo})
+	if err != nil {
+		return err
+	}
+	return s.Vault.SetReference(ctx, tx, scope, subject, media)
+}
+
+func (s *Server) createSubject(ctx context.Context, call *Call, _ *none, b *NewSubjectBody) (*SubjectAnswer, error) {
+	var photo []byte
+	if b.Reference != nil {
+		var err error
+		if photo, err = s.cleanReference(ctx, b.Reference); err != nil {
+			return nil, err
+		}
+	}
+	var out SubjectAnswer
+	err := s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) error {
+		id, err := s.Vault.CreateSubject(ctx, tx, call.Scope, b.SubjectRef)
+		if err != nil {
+			return err
+		}
+		if photo != nil {
+			if err := s.storeReference(ctx, tx, call.Scope, id, photo); err != nil {
+				return err
+			}
+		}
+		subject, err := s.Vault.GetSubject(ctx, tx, call.Scope, id)
+		if err != nil {
+			return err
+		}
+		out = subjectAnswer(subject)
+		return call.Remember(ctx, tx, http.StatusCreated, out, id, true)
+	})
+	return &out, err
+}
+
+func (s *Server) getSubject(ctx context.Context, call *Call, p *subjectParams, _ *none) (*SubjectAnswer, error) {
+	id, err := ekyc.ParseID(ekyc.KindSubject, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	var out SubjectAnswer
+	err = s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) error {
+		subject, err := s.Vault.GetSubject(ctx, tx, call.Scope, id)
+		out = subjectAnswer(subject)
+		return err
+	})
+	return &out, err
+}
+
+func (s *Server) replaceReference(ctx context.Context, call *Call, p *subjectParams, b *ReferenceBody) (*SubjectAnswer, error) {
+	if _, err := s.getSubject(ctx, call, p, nil); err != nil { // before the engine works for nothing
+		return nil, err
+	}
+	photo, err := s.cleanReference(ctx, b.Reference)
+	if err != nil {
+		return nil, err
+	}
+	id, out := ekyc.ID(p.ID), SubjectAnswer{}
+	err = s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) error {
+		if err := s.storeReference(ctx, tx, call.Scope, id, photo); err != nil {
+			return err
+		}
+		subject, err := s.Vault.GetSubject(ctx, tx, call.Scope, id)
+		if err != nil {
+			return err
+		}
+		out = subjectAnswer(subject)
+		return call.Remember(ctx, tx, http.StatusOK, out, id, true)
+	})
+	return &out, err
+}
+
+// ErasedAnswer says that a subject is gone.
+type ErasedAnswer struct {
+	ID     ekyc.ID `json:"subject_id"`
+	Erased bool    `json:"erased"`
+}
+
+func (s *Server) eraseSubject(ctx context.Context, call *Call, p *subjectParams, _ *none) (*ErasedAnswer, error) {
+	id, err := ekyc.ParseID(ekyc.KindSubject, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	err = s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) error {
+		if files, err = s.Vault.EraseSubject(ctx, tx, call.Scope, id); err != nil {
+			return err
+		}
+		data := map[string]any{"subject_id": id}
+		_, err = s.Webhooks.Publish(ctx, tx, call.Scope, webhook.Event{Type: webhook.SubjectErased, Data: data, Thin: data})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Vault.DeleteBlobs(ctx, files); err != nil { // their key is gone; the sweep removes what is left
+		s.options.Logger.WarnContext(ctx, "files of an erased subject are left to the sweep", "error.message", err.Error())
+	}
+	return &ErasedAnswer{ID: id, Erased: true}, nil
+}
+
+// referenceOf is the stored reference photograph of a subject.
+func (s *Server) referenceOf(ctx context.Context, call *Call, id ekyc.ID) ([]byte, error) {
+	var subject vault.Subject
+	err := s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) (err error) {
+		subject, err = s.Vault.GetSubject(ctx, tx, call.Scope, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if subject.Reference == nil {
+		return nil, ekyc.Errorf(ekyc.ErrNotFound, "the subject has no reference photograph")
+	}
+	photo, _, err := s.Vault.ReadMedia(ctx, call.Scope, subject.Reference.ID)
+	return photo, err
+}

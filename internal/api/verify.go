@@ -1,0 +1,106 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+
+	"ekyc"
+	"ekyc/internal/face/liveness"
+	"ekyc/internal/workflow"
+)
+
+// VerifyBody asks for a whole verification.
+type VerifyBody struct {
+	ImageLive Image          `json:"image_live_base64,omitempty"`
+	Frames    []Image        `json:"frames_base64,omitempty" minItems:"2" maxItems:"32" doc:"Frames of one recording, oldest first, in place of one image."`
+	Hints     liveness.Hints `json:"hints,omitempty"`
+	DocumentImages
+	KYA         *ProfileClaim      `json:"kya,omitempty" doc:"What the person says of himself; without it KYA is left out and its weight spread."`
+	Workflow    *workflow.Settings `json:"workflow,omitempty" doc:"The workflow by name, with what is to differ from it for this verification."`
+	SubjectRef  string             `json:"subject_ref,omitempty" maxLength:"200" doc:"The client's own name of the person. Personal data: encrypted, and found again by a keyed hash."`
+	CallbackURL string             `json:"callback_url,omitempty" maxLength:"2048" doc:"One further receiver of this job's event, signed with the default webhook secret."`
+	Metadata    map[string]string  `json:"metadata,omitempty" doc:"Up to 50 entries that come back with the job. Personal data."`
+	Store       *bool              `json:"store,omitempty" doc:"false: nothing that tells of the person is kept longer than an hour after the end."`
+}
+
+func (b *VerifyBody) problems() []FieldProblem {
+	found := append(liveProblems(b.ImageLive, b.Frames), b.hintProblems()...)
+	if b.ImageFront == nil {
+		found = append(found, FieldProblem{"/image_front_base64", requiredProblem})
+	}
+	if b.KYA != nil && len(b.KYA.problems()) > 0 {
+		found = append(found, FieldProblem{"/kya", "holds nothing to check"})
+	}
+	return found
+}
+
+// AcceptedAnswer names the job.
+type AcceptedAnswer struct {
+	JobID     ekyc.ID         `json:"job_id"`
+	Status    workflow.Status `json:"status" enum:"queued"`
+	SubjectID ekyc.ID         `json:"subject_id"`
+}
+
+func (s *Server) verifyRoutes(f *surface) {
+	handle(f, route{
+		method: http.MethodPost, path: "/kyc/verify", id: "kyc-verify", tag: "verifications", scope: "workflow", maxBody: recording, status: http.StatusAccepted,
+		summary:     "Verify a person",
+		description: "Takes the pictures, answers at once with a job, and works: liveness and reading side by side, validation, face match, profile, decision. The outcome comes by webhook and stands at /v1/jobs/{id}.",
+		errors:      []ekyc.ErrorCode{ekyc.ErrQuotaExceeded, ekyc.ErrURLDenied, ekyc.ErrImageTypeUnsupported, ekyc.ErrImageTooLarge, ekyc.ErrImageDimensions, ekyc.ErrImageCorrupt},
+	}, s.verify)
+}
+
+func (s *Server) verify(ctx context.Context, call *Call, _ *none, b *VerifyBody) (*AcceptedAnswer, error) {
+	submission, err := s.submission(ctx, call, b)
+	if err != nil {
+		return nil, err
+	}
+	var out *AcceptedAnswer
+	submission.Also = func(ctx context.Context, tx pgx.Tx, j workflow.Job) error {
+		out = &AcceptedAnswer{JobID: j.ID, Status: workflow.Queued, SubjectID: j.Subject}
+		return call.Remember(ctx, tx, http.StatusAccepted, out, j.Subject, submission.Store)
+	}
+	if _, err := s.Jobs.Submit(ctx, submission); err != nil {
+		return nil, named(err, map[string]string{"selfie": liveName(b.Frames), "front": "/image_front_base64", "back": "/image_back_base64"})
+	}
+	call.charge(ekyc.ModuleWorkflow, false) // billed when it has been done
+	return out, nil
+}
+
+func (s *Server) submission(ctx context.Context, call *Call, b *VerifyBody) (workflow.Submission, error) {
+	var settings workflow.Settings
+	if b.Workflow != nil {
+		settings = *b.Workflow
+	}
+	if call.Scope.Environment == ekyc.Test {
+		settings.Document.SpecimensAllowed = true // trials are made with specimens
+	}
+	pinned, err := workflow.Pin(settings, call.Scope.Environment)
+	if err != nil {
+		return workflow.Submission{}, err
+	}
+	u := b.upload(s)
+	p := call.Principal
+	out := workflow.Submission{
+		Scope: call.Scope, KeyID: p.Key.ID, PlanName: p.Plan.Name, PlanVersion: p.Plan.Version, Weight: p.Plan.Weight, Entitlement: entitlementOf(p),
+		Selfie: pictures(b.ImageLive, b.Frames), Front: b.ImageFront, Back: b.ImageBack, Hints: b.Hints, TypeHint: u.TypeHint, CountryHint: u.CountryHint,
+		Workflow: pinned, SubjectRef: b.SubjectRef, CallbackURL: b.CallbackURL, Metadata: b.Metadata, Store: b.Store == nil || *b.Store,
+		TraceParent: traceParentOf(ctx),
+	}
+	if b.KYA != nil {
+		in := b.KYA.input(s.options.Now())
+		out.KYA = &in
+	}
+	return out, nil
+}
+
+// traceParentOf is the trace as W3C writes it, to be carried through the queue.
+func traceParentOf(ctx context.Context) string {
+	carrier := propagation.MapCarrier{}
+	otel.GetTextMapPropagator().Inject(ctx, carrier)
+	return carrier.Get("traceparent")
+}

@@ -1,0 +1,394 @@
+package fence
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ekyc"
+	"ekyc/internal/engine"
+	"ekyc/internal/vision"
+)
+
+// safeBuffer is a log that tests read.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// setup starts a pool of faulty children that is ready to the last one, and its log.
+func setup(t testing.TB, o Options) (*Pool, *safeBuffer) {
+	t.Helper()
+	log := &safeBuffer{}
+	o = faultyOptions(o)
+	o.Logger = slog.New(slog.NewTextHandler(log, nil))
+	p, err := Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	if err := p.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "full strength", func() bool { return p.Stats().Ready == p.options.Children })
+	return p, log
+}
+
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within ten seconds", what)
+		}
+	}
+}
+
+// TestAFaultCostsItsOwnRequest breaks children in every way while others are asked for answers.
+func TestAFaultCostsItsOwnRequest(t *testing.T) {
+	t.Parallel()
+	p, _ := setup(t, Options{Children: 3, Timeout: 3 * time.Second, MaxWaiting: 1000, MaxWait: time.Minute})
+	const clients, each = 6, 40
+	var group sync.WaitGroup
+	for client := range clients {
+		group.Go(func() {
+			for i := range each {
+				said := fmt.Sprintf("hello %d %d", client, i)
+				if s, err := p.Enrol(t.Context(), []byte(said)); err != nil || s.Embedding.Model != said {
+					t.Errorf("an innocent request: %v", err)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		})
+	}
+	for fault, code := range faults {
+		group.Go(func() {
+			if _, err := p.Enrol(t.Context(), []byte(fault)); ekyc.CodeOf(err) != code {
+				t.Errorf("%s is told as %v", fault, err)
+			}
+		})
+	}
+	group.Wait()
+	eventually(t, "recovery", func() bool { s := p.Stats(); return s.Ready == 3 && s.Started == 3+2*int64(len(faults)) })
+	s := p.Stats()
+	if want := int64(len(faults)); s.Failed != want || s.Retried != want || s.Answered != clients*each {
+		t.Errorf("%d failed, %d tried again, %d answered", s.Failed, s.Retried, s.Answered)
+	}
+	if s.TimedOut != 2 || s.OverMemory != 2 || s.Faulty != 4 || s.Crashed != 8 {
+		t.Errorf("deaths: %+v", s)
+	}
+}
+
+func TestASecondAttemptIsMade(t *testing.T) {
+	t.Parallel()
+	var seen []Observation
+	p, log := setup(t, Options{Children: 2, Observe: func(o Observation) { seen = append(seen, o) }})
+	said := "once " + filepath.Join(t.TempDir(), "mark")
+	if _, err := p.Enrol(t.Context(), []byte(said)); err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) != 1 || seen[0].Attempts != 2 || seen[0].Code != "" || seen[0].Method != "enrol" {
+		t.Errorf("observed: %+v", seen)
+	}
+	eventually(t, "a report of the crash", func() bool { return strings.Contains(log.String(), "a vision engine died") })
+	if text := log.String(); !strings.Contains(text, "unexpected fault address") || !strings.Contains(text, "level=WARN") {
+		t.Errorf("the log does not say how the child died: %s", text)
+	}
+	if strings.Contains(log.String(), said) {
+		t.Error("the content of a request is in the log")
+	}
+}
+
+func TestErrorsCrossTheFence(t *testing.T) {
+	t.Parallel()
+	p, log := setup(t, Options{Children: 1})
+	_, err := p.Enrol(t.Context(), []byte("error"))
+	problem, ok := err.(*ekyc.Error)
+	if !ok || problem.Code != ekyc.ErrImageDimensions || problem.Message != "it is too small" ||
+		problem.Details["width"] != 12 || problem.Details["share"] != 0.5 || problem.Details["side"] != "live" {
+		t.Errorf("an error came over as %#v", err)
+	}
+	_, err = p.Enrol(t.Context(), []byte("unknown"))
+	if problem, ok := err.(*ekyc.Error); !ok || problem.Code != ekyc.ErrInternal || problem.Cause != nil {
+		t.Errorf("an unknown error came over as %#v", err)
+	}
+	eventually(t, "the cause in the log", func() bool { return strings.Contains(log.String(), "a cause for operators") })
+	if strings.ContainsAny(log.String(), "\x00\xff") {
+		t.Error("raw bytes are in the log")
+	}
+	if s := p.Stats(); s.Crashed != 0 || s.Started != 1 {
+		t.Errorf("an error cost a child: %+v", s)
+	}
+}
+
+func TestOverloadIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	p, _ := setup(t, Options{Children: 1, MaxWaiting: 2, MaxWait: 300 * time.Millisecond})
+	var group sync.WaitGroup
+	group.Go(func() { p.Enrol(t.Context(), []byte("sleep 900ms")) })
+	eventually(t, "a busy child", func() bool { return p.Stats().Busy == 1 })
+	for range 2 {
+		group.Go(func() {
+			if _, err := p.Enrol(t.Context(), []byte("hello")); ekyc.CodeOf(err) != ekyc.ErrOverloaded {
+				t.Errorf("one that waited too long: %v", err)
+			}
+		})
+	}
+	eventually(t, "a full queue", func() bool { return p.Stats().WaitingInteractive == 2 })
+	start := time.Now()
+	_, err := p.Enrol(t.Context(), []byte("hello"))
+	if took := time.Since(start); took > 150*time.Millisecond {
+		t.Errorf("told after %v", took)
+	}
+	problem, ok := err.(*ekyc.Error)
+	if !ok || problem.Code != ekyc.ErrOverloaded {
+		t.Fatalf("got %v", err)
+	}
+	if after, ok := problem.Details["retry_after_seconds"].(int); !ok || after < 1 {
+		t.Errorf("details %v", problem.Details)
+	}
+	if _, err := p.Background().Enrol(t.Context(), []byte("hello")); err != nil { // waits as long as it takes
+		t.Errorf("a background request: %v", err)
+	}
+	group.Wait()
+	if s := p.Stats(); s.Overloaded != 3 || s.WaitingInteractive+s.WaitingBackground != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestInteractiveGoesFirstAndBackgroundDoesNotStarve(t *testing.T) {
+	t.Parallel()
+	p, _ := setup(t, Options{Children: 1, MaxWaiting: 20, MaxWait: time.Minute})
+	var group sync.WaitGroup
+	group.Go(func() { p.Enrol(t.Context(), []byte("sleep 300ms")) })
+	eventually(t, "a busy child", func() bool { return p.Stats().Busy == 1 })
+	const waiting = 8
+	var order [waiting]string
+	ask := func(e Engine, class Class) {
+		group.Go(func() {
+			s, err := e.Enrol(t.Context(), []byte("hello"))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			order[int(s.Embedding.Vector[1])-2] = class.String()[:1] // the call that keeps the child busy is the first
+		})
+	}
+	for range 2 {
+		ask(p.Background(), Background)
+	}
+	eventually(t, "waiting jobs", func() bool { return p.Stats().WaitingBackground == 2 })
+	for range 6 {
+		ask(p, Interactive)
+	}
+	eventually(t, "waiting clients", func() bool { return p.Stats().WaitingInteractive == 6 })
+	group.Wait()
+	if want := []string{"i", "i", "i", "b", "i", "i", "i", "b"}; !slices.Equal(order[:], want) {
+		t.Errorf("served in the order %v, want %v", order, want)
+	}
+}
+
+func TestACancelledCallerLeavesAtOnce(t *testing.T) {
+	t.Parallel()
+	p, _ := setup(t, Options{Children: 1})
+	first, err := p.Enrol(t.Context(), []byte("hello"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	leave := func(said string) {
+		ctx, stop := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		defer stop()
+		start := time.Now()
+		if _, err := p.Enrol(ctx, []byte(said)); ekyc.CodeOf(err) != ekyc.ErrCancelled {
+			t.Errorf("%s: %v", said, err)
+		}
+		if took := time.Since(start); took > 500*time.Millisecond {
+			t.Errorf("%s: the caller left after %v", said, took)
+		}
+	}
+	leave("sleep 1h")
+	second, err := p.Background().Enrol(t.Context(), []byte("hello"))
+	if err != nil || pidOf(second) != pidOf(first) {
+		t.Errorf("a child that stopped by itself was replaced: %v", err)
+	}
+	leave("hang")
+	third, err := p.Background().Enrol(t.Context(), []byte("hello"))
+	if err != nil || pidOf(third) == pidOf(first) {
+		t.Errorf("a child that did not stop was not replaced: %v", err)
+	}
+	if s := p.Stats(); s.Strayed != 1 || s.Crashed != 0 || s.Retried != 0 {
+		t.Errorf("%+v", s)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := p.Enrol(ctx, []byte("hello")); ekyc.CodeOf(err) != ekyc.ErrCancelled {
+		t.Errorf("a caller who had left before: %v", err)
+	}
+}
+
+func TestAnIdleChildThatDiesCostsNothing(t *testing.T) {
+	t.Parallel()
+	p, _ := setup(t, Options{Children: 1, MaxWait: time.Minute})
+	s, err := p.Enrol(t.Context(), []byte("hello"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := exec.Command("kill", "-9", pidOf(s)).Run(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "its burial", func() bool { return p.Stats().Crashed == 1 })
+	if _, err := p.Enrol(t.Context(), []byte("hello")); err != nil || p.Stats().Retried != 0 {
+		t.Errorf("the next request: %v, %+v", err, p.Stats())
+	}
+}
+
+func TestAChildIsLimitedAndKnowsNoSecrets(t *testing.T) {
+	t.Parallel()
+	type traced struct{}
+	p, _ := setup(t, Options{Children: 1, MemoryLimit: 1 << 30, TraceParent: func(ctx context.Context) string {
+		parent, _ := ctx.Value(traced{}).(string)
+		return parent
+	}})
+	s, err := p.Enrol(t.Context(), []byte("limits"))
+	if want := fmt.Sprint(0, " ", 3<<30); err != nil || s.Embedding.Model != want {
+		t.Errorf("limits on core dumps and data: %+v, %v", s, err)
+	}
+	s, err = p.Enrol(t.Context(), []byte("environment"))
+	if err != nil || strings.Contains(s.Embedding.Model, secretVariable) || !strings.Contains(s.Embedding.Model, "PATH=") {
+		t.Errorf("the environment: %v", err)
+	}
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	s, err = p.Enrol(context.WithValue(t.Context(), traced{}, parent), []byte("trace"))
+	if err != nil || s.Embedding.Model != parent {
+		t.Errorf("the trace: %+v, %v", s, err)
+	}
+}
+
+func TestModelsThatAreMissingAreToldAtOnce(t *testing.T) {
+	t.Parallel()
+	o := faultyOptions(Options{Children: 1, Env: []string{roleVariable + "=blank"}, Logger: slog.New(slog.DiscardHandler)})
+	p, err := Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	problem, ok := p.Ready(t.Context()).(*ekyc.Error)
+	if !ok || problem.Code != ekyc.ErrModelMissing || problem.Details["model"] != "blank" {
+		t.Errorf("got %v", problem)
+	}
+	if _, err := p.Models(t.Context()); ekyc.CodeOf(err) != ekyc.ErrModelMissing {
+		t.Errorf("its models: %v", err)
+	}
+	if _, err := Start(t.Context(), Options{}); ekyc.CodeOf(err) != ekyc.ErrInvalidArgument {
+		t.Errorf("no command: %v", err)
+	}
+}
+
+func TestUploadsAreHeldToTheirSize(t *testing.T) {
+	t.Parallel()
+	p, _ := setup(t, Options{Children: 1})
+	large := make([]byte, vision.SceneLimits.MaxBytes+1)
+	_, err := p.MatchPhotos(t.Context(), nil, large, noOptions)
+	if problem, ok := err.(*ekyc.Error); !ok || problem.Code != ekyc.ErrImageTooLarge || problem.Details["image"] != "document" {
+		t.Errorf("a large image: %v", err)
+	}
+	_, err = p.Selfie(t.Context(), engine.SelfieRequest{Frames: make([][]byte, 33)})
+	if ekyc.CodeOf(err) != ekyc.ErrFramesCount {
+		t.Errorf("33 frames: %v", err)
+	}
+	image := bytes.Repeat([]byte("pixels"), vision.SceneLimits.MaxBytes/6)
+	o, err := p.Sanitise(t.Context(), engine.SanitiseRequest{Image: image})
+	if err != nil || !bytes.Equal(o.Image, image) {
+		t.Errorf("a large image did not come back: %v", err)
+	}
+}
+
+// TestTheParentsDeathEndsTheChildren kills a service with its children at work.
+func TestTheParentsDeathEndsTheChildren(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent := exec.Command(self)
+	parent.Env = append(os.Environ(), roleVariable+"=parent")
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pids []string
+	for lines := bufio.NewScanner(out); lines.Scan() && lines.Text() != "ready"; {
+		pids = append(pids, lines.Text())
+	}
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	parent.Wait()
+	if len(pids) != 2 {
+		t.Fatalf("children %v", pids)
+	}
+	eventually(t, "the children's end", func() bool { return !alive(pids[0]) && !alive(pids[1]) })
+}
+
+func TestAClosedPoolLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(self)
+	c.Env = append(os.Environ(), roleVariable+"=leaks")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// BenchmarkTenMegabytes is what the fence costs an upload of the largest size, there and back.
+func BenchmarkTenMegabytes(b *testing.B) {
+	p, _ := setup(b, Options{Children: 1})
+	image := make([]byte, vision.SceneLimits.MaxBytes)
+	for _, c := range []struct {
+		name string
+		ask  func() error
+	}{
+		{"there", func() error { _, err := p.MatchPhotos(b.Context(), image, nil, noOptions); return err }},
+		{"there and back", func() error {
+			_, err := p.Sanitise(b.Context(), engine.SanitiseRequest{Image: image})
+			return err
+		}},
+		{"nothing", func() error { _, err := p.Enrol(b.Context(), []byte("hello")); return err }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := c.ask(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,50 @@
+package metering
+
+// counter is the state of one module in one month.
+type counter struct {
+	Used, Reserved        int64
+	Crossed80, Crossed100 bool
+}
+
+// allowance is what a counter may reach.
+type allowance struct {
+	Limit   *int64 // nil: unlimited
+	Overage bool
+}
+
+// reserve adds units to what is reserved; false where the limit does not permit it, and then nothing changes.
+func (c counter) reserve(units int64, a allowance) (counter, bool) {
+	if a.Limit != nil && !a.Overage && units > *a.Limit-c.Used-c.Reserved {
+		return c, false
+	}
+	c.Reserved += units
+	return c, true
+}
+
+// refund gives held units back.
+func (c counter) refund(held int64) counter {
+	c.Reserved -= held
+	return c
+}
+
+// settle turns used of the held units into usage and gives the rest back. It returns the percentages that were reached for the
+// first time and how many of the units lie beyond the limit.
+func (c counter) settle(held, used int64, limit *int64) (next counter, crossed []int, over int64) {
+	next = c.refund(held)
+	next.Used += used
+	if limit == nil || used == 0 {
+		return next, nil, 0
+	}
+	if !next.Crossed80 && next.Used >= threshold(*limit, 80) {
+		next.Crossed80, crossed = true, append(crossed, 80)
+	}
+	if !next.Crossed100 && next.Used >= *limit {
+		next.Crossed100, crossed = true, append(crossed, 100)
+	}
+	return next, crossed, min(used, max(0, next.Used-*limit))
+}
+
+// threshold is the least whole number of units that is at least the percentage of a limit.
+func threshold(limit, percent int64) int64 {
+	return limit/100*percent + (limit%100*percent+99)/100
+}

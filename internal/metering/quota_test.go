@@ -1,0 +1,97 @@
+package metering
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestTheArithmeticOfAQuota runs random reservations and settlements against a plain account of them.
+func TestTheArithmeticOfAQuota(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		limit := rapid.Int64Range(0, 300).Draw(t, "limit")
+		a := allowance{&limit, rapid.Bool().Draw(t, "overage")}
+		if rapid.IntRange(0, 9).Draw(t, "unlimited") == 0 {
+			a.Limit = nil
+		}
+		var c counter
+		var open []int64
+		var used, over int64
+		seen := map[int]int{}
+		for range rapid.IntRange(1, 120).Draw(t, "steps") {
+			if len(open) == 0 || rapid.Bool().Draw(t, "reserve") {
+				units := rapid.Int64Range(1, 40).Draw(t, "units")
+				fits := a.Limit == nil || a.Overage || used+sum(open)+units <= limit
+				next, ok := c.reserve(units, a)
+				if ok != fits {
+					t.Fatalf("%d units on %+v of %d: %v", units, c, limit, ok)
+				}
+				if ok {
+					open = append(open, units)
+				} else if next != c {
+					t.Fatalf("a refusal changed %+v to %+v", c, next)
+				}
+				c = next
+			} else {
+				i := rapid.IntRange(0, len(open)-1).Draw(t, "which")
+				take := rapid.Int64Range(0, open[i]).Draw(t, "used")
+				next, crossed, beyond := c.settle(open[i], take, a.Limit)
+				used, over, open = used+take, over+beyond, slices.Delete(open, i, i+1)
+				for _, percent := range crossed {
+					seen[percent]++
+					if before := used - take; before > 0 && before*100 >= limit*int64(percent) || used*100 < limit*int64(percent) {
+						t.Fatalf("%d %% of %d reported at %d after %d", percent, limit, used, used-take)
+					}
+				}
+				c = next
+			}
+			check(t, c, a, used, sum(open), over, seen)
+		}
+	})
+}
+
+func sum(list []int64) (n int64) {
+	for _, v := range list {
+		n += v
+	}
+	return n
+}
+
+func check(t *rapid.T, c counter, a allowance, used, reserved, over int64, seen map[int]int) {
+	if c.Used != used || c.Reserved != reserved {
+		t.Fatalf("%+v, the account has %d used and %d reserved", c, used, reserved)
+	}
+	if a.Limit == nil {
+		if len(seen) > 0 || over > 0 {
+			t.Fatalf("thresholds %v and %d units beyond no limit", seen, over)
+		}
+		return
+	}
+	if !a.Overage && used+reserved > *a.Limit {
+		t.Fatalf("%+v of %d", c, *a.Limit)
+	}
+	if over != max(0, used-*a.Limit) {
+		t.Fatalf("%d units beyond %d, %d used", over, *a.Limit, used)
+	}
+	for _, percent := range []int{80, 100} {
+		want := 0
+		if used > 0 && used*100 >= *a.Limit*int64(percent) {
+			want = 1
+		}
+		if seen[percent] != want {
+			t.Fatalf("%d %% of %d was reported %d times at %d", percent, *a.Limit, seen[percent], used)
+		}
+	}
+}
+
+// TestThresholdsOfTheLargestLimit looks for overflow.
+func TestThresholdsOfTheLargestLimit(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[int64]int64{0: 0, 1: 1, 4: 4, 5: 4, 6: 5, 99: 80, 100: 80, 101: 81, maxLimit: maxLimit / 10 * 8, 1<<62 + 1: 3689348814741910324} {
+		if got := threshold(limit, 80); got != want {
+			t.Errorf("80 %% of %d: %d, want %d", limit, got, want)
+		}
+	}
+}

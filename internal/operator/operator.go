@@ -1,0 +1,80 @@
+// Package operator knows who runs the platform: accounts with roles, passwords, one-time codes and sessions. An operator is not a
+// tenant and never signs with a key.
+package operator
+
+import (
+	"crypto/rand"
+	"embed"
+	"io/fs"
+	"sync/atomic"
+	"time"
+
+	"ekyc"
+	"ekyc/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the package's tables.
+var Migrations = store.Migrations{Package: "operator", Files: must(fs.Sub(migrations, "migrations"))}
+
+func must(f fs.FS, err error) fs.FS {
+	if err != nil {
+		panic(err) // the directory is compiled in
+	}
+	return f
+}
+
+// Sealer encrypts and hashes what only this program may read. The purpose is bound to the result.
+type Sealer interface {
+	Seal(purpose string, plaintext []byte) ([]byte, error)
+	Open(purpose string, sealed []byte) ([]byte, error)
+	MAC(purpose string, data []byte) []byte
+}
+
+// Operator is one account.
+type Operator struct {
+	ID          ekyc.ID
+	Email       string
+	Role        Role
+	TOTP        bool // a one-time code is asked for
+	Disabled    bool
+	CreatedAt   time.Time
+	LastLoginAt *time.Time
+}
+
+// Session is the proof of a login. The token is told once.
+type Session struct {
+	Token     string
+	Operator  Operator
+	ExpiresAt time.Time // at the latest
+}
+
+// Options tune a Service; the zero value serves.
+type Options struct {
+	Issuer string // shown by authenticator apps; "" for eKYC
+	Cost   Cost   // of a password hash; zero for DefaultCost
+}
+
+// Service keeps the accounts. It is safe for concurrent use.
+type Service struct {
+	db        *store.DB
+	sealer    Sealer
+	o         Options
+	decoy     string        // hash of a password that nobody has, for accounts that do not exist
+	slots     chan struct{} // one a hash that runs
+	hashes    atomic.Int64  // how many were computed
+	strangers strangers
+}
+
+// New makes a Service. It computes one password hash.
+func New(db *store.DB, sealer Sealer, o Options) *Service {
+	if o.Issuer == "" {
+		o.Issuer = "eKYC"
+	}
+	if o.Cost == (Cost{}) {
+		o.Cost = DefaultCost
+	}
+	return &Service{db: db, sealer: sealer, o: o, decoy: o.Cost.hash(rand.Text()), slots: make(chan struct{}, hashesAtOnce)}
+}

@@ -1,0 +1,213 @@
+package vault
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/tink-crypto/tink-go/v2/tink"
+
+	"ekyc"
+)
+
+// MediaKind is what a picture shows.
+type MediaKind string
+
+// The kinds of media.
+const (
+	MediaSelfie        MediaKind = "selfie"
+	MediaFrame         MediaKind = "frame"
+	MediaDocumentFront MediaKind = "document_front"
+	MediaDocumentBack  MediaKind = "document_back"
+	MediaReference     MediaKind = "reference"
+)
+
+// MediaInput is a picture to be kept.
+type MediaInput struct {
+	Subject  ekyc.ID // whose it is, and under whose key it is sealed
+	Job      ekyc.ID // "" where no job owns it
+	Kind     MediaKind
+	Position int // among the job's media of that kind, from 0
+	Data     []byte
+	Expires  *time.Time // nil: kept until it is deleted
+}
+
+// Media is a kept picture without its bytes.
+type Media struct {
+	ID        ekyc.ID
+	Subject   ekyc.ID
+	Job       ekyc.ID // "" where no job owns it
+	Kind      MediaKind
+	Position  int
+	Size      int64 // bytes before encryption
+	CreatedAt time.Time
+	Expires   *time.Time
+}
+
+// object is what a picture is bound as: a row that is altered to show it as another does not open.
+func (m Media) object() string {
+	return fmt.Sprintf("%s/%s/%s/%d", m.ID, m.Job, m.Kind, m.Position)
+}
+
+// PutMedia encrypts a picture, writes its file and then its row, which commits with tx. A file whose row never commits is removed by
+// Sweep. Errors: ErrInvalidArgument without data or subject, ErrNotFound and ErrGone for the subject.
+func (v *Vault) PutMedia(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, in MediaInput) (ekyc.ID, error) {
+	if in.Subject == "" || len(in.Data) == 0 {
+		return "", ekyc.Errorf(ekyc.ErrInvalidArgument, "media need a subject and bytes")
+	}
+	key, err := v.dataKey(ctx, tx, scope, in.Subject, subjectHeld)
+	if err != nil {
+		return "", err
+	}
+	m := Media{ID: ekyc.NewID(ekyc.KindMedia), Subject: in.Subject, Job: in.Job, Kind: in.Kind, Position: in.Position}
+	sealed, err := seal(key, binding(scope, in.Subject, m.object()), in.Data)
+	if err != nil {
+		return "", err
+	}
+	blob := newBlobName()
+	if err := v.blobs.Put(ctx, blob, sealed); err != nil {
+		return "", fmt.Errorf("write a media file: %w", err)
+	}
+	_, err = tx.Exec(ctx, `insert into media (tenant_id, environment, id, subject_id, job_id, kind, position, size, blob, expires_at)
+		values ($1, $2, $3, $4, nullif($5, ''), $6, $7, $8, $9, $10)`,
+		scope.Tenant, scope.Environment, m.ID, in.Subject, in.Job, in.Kind, in.Position, len(in.Data), blob, in.Expires)
+	if err != nil {
+		return "", fmt.Errorf("record media: %w", err)
+	}
+	return m.ID, nil
+}
+
+// newBlobName gives a name that says nothing: 128 random bits.
+func newBlobName() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails, by its documentation
+	return hex.EncodeToString(b[:])
+}
+
+// mediaRow is a row of media.
+type mediaRow struct {
+	ID        ekyc.ID
+	SubjectID ekyc.ID
+	JobID     *ekyc.ID
+	Kind      MediaKind
+	Position  int
+	Size      int64
+	Blob      string
+	CreatedAt time.Time
+	ExpiresAt *time.Time
+}
+
+const mediaColumns = "id, subject_id, job_id, kind, position, size, blob, created_at, expires_at"
+
+func (r mediaRow) media() Media {
+	m := Media{ID: r.ID, Subject: r.SubjectID, Kind: r.Kind, Position: r.Position, Size: r.Size, CreatedAt: r.CreatedAt, Expires: r.ExpiresAt}
+	if r.JobID != nil {
+		m.Job = *r.JobID
+	}
+	return m
+}
+
+// ReadMedia gives a picture's bytes. Errors: ErrNotFound, also once the subject has been erased and its media with it; ErrGone past its
+// expiry.
+func (v *Vault) ReadMedia(ctx context.Context, scope ekyc.Scope, id ekyc.ID) ([]byte, Media, error) {
+	var row mediaRow
+	var key tink.AEAD
+	err := v.db.InTenant(ctx, scope, func(ctx context.Context, tx pgx.Tx) (err error) {
+		if row, err = readableMedia(ctx, tx, scope, id); err != nil {
+			return err
+		}
+		key, err = v.dataKey(ctx, tx, scope, row.SubjectID, subjectRead)
+		return err
+	})
+	if err != nil {
+		return nil, Media{}, err
+	}
+	sealed, err := v.blobs.Get(ctx, row.Blob)
+	if err != nil {
+		return nil, Media{}, fmt.Errorf("read a media file: %w", err)
+	}
+	plaintext, err := open(key, binding(scope, row.SubjectID, row.media().object()), sealed)
+	if err != nil {
+		return nil, Media{}, err
+	}
+	return plaintext, row.media(), nil
+}
+
+// readableMedia gives the row of a picture that has not expired.
+func readableMedia(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.ID) (mediaRow, error) {
+	rows, err := tx.Query(ctx, "select "+mediaColumns+`, coalesce(expires_at <= now(), false) as expired
+		from media where tenant_id = $1 and environment = $2 and id = $3`, scope.Tenant, scope.Environment, id)
+	if err != nil {
+		return mediaRow{}, fmt.Errorf("read media: %w", err)
+	}
+	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[struct {
+		mediaRow
+		Expired bool
+	}])
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return mediaRow{}, ekyc.Errorf(ekyc.ErrNotFound, "there is no such media")
+	case err != nil:
+		return mediaRow{}, fmt.Errorf("read media: %w", err)
+	case row.Expired:
+		return mediaRow{}, ekyc.Errorf(ekyc.ErrGone, "the media has expired")
+	}
+	return row.mediaRow, nil
+}
+
+// MediaOfJob lists a job's media by kind and position.
+func (v *Vault) MediaOfJob(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, job ekyc.ID) ([]Media, error) {
+	rows, err := tx.Query(ctx, "select "+mediaColumns+` from media where tenant_id = $1 and environment = $2 and job_id = $3
+		order by kind, position`, scope.Tenant, scope.Environment, job)
+	if err != nil {
+		return nil, fmt.Errorf("list a job's media: %w", err)
+	}
+	return collectMedia(rows)
+}
+
+func collectMedia(rows pgx.Rows) ([]Media, error) {
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[mediaRow])
+	if err != nil {
+		return nil, fmt.Errorf("list media: %w", err)
+	}
+	media := make([]Media, len(found))
+	for i, row := range found {
+		media[i] = row.media()
+	}
+	return media, nil
+}
+
+// DeleteMediaOfJob deletes a job's media, rows first and then files. It may be called again.
+func (v *Vault) DeleteMediaOfJob(ctx context.Context, scope ekyc.Scope, job ekyc.ID) error {
+	var blobs []string
+	err := v.db.InTenant(ctx, scope, func(ctx context.Context, tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, "delete from media where tenant_id = $1 and environment = $2 and job_id = $3 returning blob",
+			scope.Tenant, scope.Environment, job)
+		if err != nil {
+			return fmt.Errorf("delete a job's media: %w", err)
+		}
+		if blobs, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+			return fmt.Errorf("delete a job's media: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return v.DeleteBlobs(ctx, blobs)
+}
+
+// DeleteBlobs removes files whose rows are gone, as EraseSubject names them; ones that are gone already are no error.
+func (v *Vault) DeleteBlobs(ctx context.Context, names []string) error {
+	var all error
+	for _, name := range names {
+		if err := v.blobs.Delete(ctx, name); err != nil {
+			all = errors.Join(all, fmt.Errorf("delete a media file: %w", err))
+		}
+	}
+	return all
+}

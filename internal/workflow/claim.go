@@ -1,0 +1,130 @@
+package workflow
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ekyc"
+	"ekyc/internal/metering"
+)
+
+// claim is a job that a worker holds, with the token that proves it.
+type claim struct {
+	Scope         ekyc.Scope `db:"-"`
+	TenantID      ekyc.ID
+	Environment   ekyc.Environment
+	ID            ekyc.ID
+	SubjectID     ekyc.ID
+	KeyID         string
+	ReservationID ekyc.ID
+	Plan          string
+	PlanVersion   int
+	Entitlement   metering.Entitlement
+	Settings      Settings
+	WorkflowHash  string
+	Kept          bool
+	TraceParent   string
+	Request       []byte
+	Attempt       int
+	Failures      int
+	Interruptions int
+	LeaseToken    string
+	CreatedAt     time.Time
+}
+
+// beginTurn makes claims one at a time: they take a millisecond, the work a thousand, and who decides alone decides fairly. A process
+// that froze in the middle is thrown out after two seconds, so that it does not stop the others.
+const beginTurn = `set local idle_in_transaction_session_timeout = '2s'`
+
+// candidates are the scopes with a job that is due: one probe of the index for each scope that has any job queued.
+const candidates = `
+	with recursive scope (tenant_id, environment, available_at, id) as (
+		(select tenant_id, environment, available_at, id from job where status = 'queued' order by tenant_id, environment, available_at, id limit 1)
+		union all
+		select n.* from scope s cross join lateral (
+			select tenant_id, environment, available_at, id from job
+			where status = 'queued' and (tenant_id, environment) > (s.tenant_id, s.environment)
+			order by tenant_id, environment, available_at, id limit 1) n
+	)
+	select s.tenant_id, s.environment, s.id, j.weight, coalesce(a.finish, 0) as finish, coalesce(a.served_at, 'epoch') as served_at,
+		(a.served_at is null or j.created_at > a.served_at) and not exists (
+			select from job r where r.status = 'running' and r.tenant_id = s.tenant_id and r.environment = s.environment) as sparse
+	from scope s
+	join job j on j.tenant_id = s.tenant_id and j.environment = s.environment and j.id = s.id
+	left join turn_account a on a.tenant_id = s.tenant_id and a.environment = s.environment
+	where s.available_at <= clock_timestamp()`
+
+// take claims the job whose turn it is; nil where none is due.
+func (s *Service) take(ctx context.Context) (*claim, error) {
+	var c *claim
+	err := s.db.AsSystem(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		c = nil
+		var clock int64
+		batch := &pgx.Batch{}
+		batch.Queue(beginTurn)
+		batch.Queue(`select virtual_time from turn_clock for update`).QueryRow(func(r pgx.Row) error { return r.Scan(&clock) })
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+			return fmt.Errorf("wait for the clock of turns: %w", err)
+		}
+		accounts, err := readAccounts(ctx, tx)
+		if err != nil {
+			return err
+		}
+		winner, clock, finish, ok := nextTurn(clock, accounts)
+		if !ok {
+			return nil
+		}
+		c, err = s.charge(ctx, tx, accounts[winner], clock, finish)
+		return err
+	})
+	return c, err
+}
+
+func readAccounts(ctx context.Context, tx pgx.Tx) ([]account, error) {
+	rows, err := tx.Query(ctx, candidates)
+	if err != nil {
+		return nil, fmt.Errorf("look for jobs that are due: %w", err)
+	}
+	accounts, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (a account, err error) {
+		err = r.Scan(&a.Scope.Tenant, &a.Scope.Environment, &a.Job, &a.Weight, &a.Finish, &a.ServedAt, &a.Sparse)
+		return a, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for jobs that are due: %w", err)
+	}
+	return accounts, nil
+}
+
+// charge gives the job to this worker and its scope the bill for the turn.
+func (s *Service) charge(ctx context.Context, tx pgx.Tx, a account, clock, finish int64) (*claim, error) {
+	var c *claim
+	batch := &pgx.Batch{}
+	batch.Queue(`update turn_clock set virtual_time = $1`, clock)
+	batch.Queue(`
+		insert into turn_account (tenant_id, environment, finish, served_at) values ($1, $2, $3, clock_timestamp())
+		on conflict (tenant_id, environment) do update set finish = excluded.finish, served_at = excluded.served_at`,
+		a.Scope.Tenant, a.Scope.Environment, finish)
+	batch.Queue(`
+		update job set status = 'running', attempt = attempt + 1, lease_token = $4, lease_until = clock_timestamp() + $5::interval,
+			started_at = coalesce(started_at, clock_timestamp())
+		where tenant_id = $1 and environment = $2 and id = $3 and status = 'queued'
+		returning tenant_id, environment, id, subject_id, key_id, reservation_id, plan, plan_version, entitlement, settings, workflow_hash,
+			kept, trace_parent, request, attempt, failures, interruptions, lease_token, created_at`,
+		a.Scope.Tenant, a.Scope.Environment, a.Job, rand.Text(), s.options.Lease).
+		Query(func(rows pgx.Rows) error {
+			found, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[claim])
+			if err == nil && len(found) == 1 {
+				c = found[0]
+				c.Scope = a.Scope
+			}
+			return err
+		})
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, fmt.Errorf("claim a job: %w", err)
+	}
+	return c, nil // nil where it was cancelled at this moment; its turn is spent
+}

@@ -1,0 +1,333 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"ekyc"
+	"ekyc/internal/document"
+	"ekyc/internal/document/check"
+	"ekyc/internal/engine"
+	"ekyc/internal/face"
+	"ekyc/internal/face/liveness"
+	"ekyc/internal/metering"
+	"ekyc/internal/profile"
+	"ekyc/internal/queue"
+	"ekyc/internal/store"
+	"ekyc/internal/store/storetest"
+	"ekyc/internal/vault"
+	"ekyc/internal/vision"
+	"ekyc/internal/webhook"
+)
+
+var server *storetest.Server
+
+func TestMain(m *testing.M) {
+	if job := os.Getenv(workerVariable); job != "" {
+		os.Exit(workUntilKilled(job))
+	}
+	os.Exit(storetest.Main(m, &server, queue.Migrations, metering.Migrations, vault.Migrations, webhook.Migrations, Migrations))
+}
+
+// world is what processes share: a database, the root keys and a place for files.
+type world struct {
+	URL, Keys, Files string
+}
+
+func newWorld(t testing.TB) world {
+	t.Helper()
+	directory := t.TempDir()
+	w := world{URL: server.URL(t), Keys: filepath.Join(directory, "keys"), Files: filepath.Join(directory, "files")}
+	if _, err := vault.CreateKeyring(w.Keys); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// process is everything that one process of the service has, working on jobs where it was given workers.
+type process struct {
+	*Service
+	client *queue.Client
+	db     *store.DB
+	vault  *vault.Vault
+	meter  *metering.Service
+	hooks  *webhook.Service
+}
+
+// open puts a process together. Close its db when it is no longer needed.
+func (w world) open(ctx context.Context, e Engine, o Options, workers int) (*process, error) {
+	quiet := slog.New(slog.DiscardHandler)
+	if os.Getenv("EKYC_TEST_LOG") != "" {
+		quiet = slog.Default()
+	}
+	db, err := store.Open(ctx, w.URL, store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	keys, err := vault.OpenKeyring(w.Keys)
+	if err != nil {
+		return nil, err
+	}
+	files, err := vault.NewFiles(w.Files)
+	if err != nil {
+		return nil, err
+	}
+	o.Logger = quiet
+	p := &process{db: db, vault: vault.New(db, keys, files, vault.Options{Logger: quiet}), meter: metering.New(db)}
+	p.hooks = webhook.New(db, p.vault, keys, webhook.Options{Logger: quiet, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	p.Service = New(db, p.vault, p.meter, p.hooks, e, profile.New(profile.Options{}), o)
+	options := queue.Options{Logger: quiet}
+	if workers > 0 {
+		options.Workers, options.Queues = river.NewWorkers(), map[string]int{queue.Turns: workers}
+		p.Register(options.Workers)
+		p.hooks.Register(options.Workers) // River takes no job of a kind that it does not know; none is delivered here
+	}
+	if p.client, err = queue.New(db, options); err != nil {
+		return nil, err
+	}
+	p.SetQueue(p.client)
+	p.hooks.SetQueue(p.client)
+	return p, nil
+}
+
+// start puts a process together for a test and, with workers, lets it work until the test ends.
+func (w world) start(t testing.TB, e Engine, o Options, workers int) *process {
+	t.Helper()
+	p, err := w.open(t.Context(), e, o, workers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if workers == 0 {
+		t.Cleanup(p.db.Close)
+		return p
+	}
+	if err := p.client.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var sweeping sync.WaitGroup
+	sweeping.Go(func() { p.Run(ctx) })
+	t.Cleanup(func() {
+		stop()
+		sweeping.Wait()
+		late, done := context.WithTimeout(context.Background(), 10*time.Second)
+		defer done()
+		p.client.StopAndCancel(late)
+		p.db.Close()
+	})
+	return p
+}
+
+// swift options let a test see in tenths of seconds what takes seconds in earnest.
+func swift() Options {
+	return Options{
+		Lease: 1500 * time.Millisecond, Heartbeat: 100 * time.Millisecond, SweepEvery: 100 * time.Millisecond, JobTimeout: 20 * time.Second,
+		Backoff: func(failures int) time.Duration { return time.Duration(failures) * 20 * time.Millisecond },
+	}
+}
+
+// synthetic is an engine of controlled durations and failures.
+type synthetic struct {
+	duration time.Duration
+	before   func(ctx context.Context, step part, photograph []byte) error // nil: nothing happens
+
+	mu    sync.Mutex
+	calls map[part]int
+}
+
+func (e *synthetic) step(ctx context.Context, name part, photograph []byte) error {
+	e.mu.Lock()
+	if e.calls == nil {
+		e.calls = map[part]int{}
+	}
+	e.calls[name]++
+	e.mu.Unlock()
+	if e.before != nil {
+		if err := e.before(ctx, name, photograph); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-ctx.Done():
+		return ekyc.Errorf(ekyc.ErrCancelled, "stopped").Because(ctx.Err())
+	case <-time.After(e.duration):
+		return nil
+	}
+}
+
+func (e *synthetic) count(name part) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.calls[name]
+}
+
+func sample() *engine.FaceSample {
+	return &engine.FaceSample{Face: &face.Face{}, Quality: face.Quality{Score: 0.9}, Embedding: face.Embedding{Model: "synthetic", Vector: []float32{0.25, 0.5}}}
+}
+
+func (e *synthetic) Selfie(ctx context.Context, r engine.SelfieRequest) (*engine.SelfieOutcome, error) {
+	if err := e.step(ctx, partSelfie, r.Frames[0]); err != nil {
+		return nil, err
+	}
+	return &engine.SelfieOutcome{
+		Step:     engine.Step{Name: engine.StepLiveness, Status: engine.StepCompleted},
+		Liveness: &liveness.Result{IsLive: true, SpoofType: ekyc.SpoofNone, Confidence: 0.97, LiveScore: 0.97, Zone: liveness.ZoneLive, Method: "passive"},
+		Sample:   sample(),
+	}, nil
+}
+
+const plantedSurname = "PLANTEDSURNAME"
+
+func (e *synthetic) Document(ctx context.Context, r engine.DocumentUpload) (*engine.DocumentOutcome, error) {
+	if err := e.step(ctx, partDocument, r.Front); err != nil {
+		return nil, err
+	}
+	return &engine.DocumentOutcome{
+		OCR: engine.Step{Name: engine.StepOCR, Status: engine.StepCompleted}, Validate: engine.Step{Name: engine.StepValidate, Status: engine.StepCompleted},
+		Reading:    &document.Reading{Fields: map[document.Key]document.Field{document.Key(check.Surname): {Value: plantedSurname, Confidence: 0.9}}},
+		Validation: &check.Result{DocumentValid: true, Confidence: 0.96, Checks: []ekyc.Check{}}, Portrait: sample(),
+	}, nil
+}
+
+func (e *synthetic) CompareSamples(ctx context.Context, a, b *engine.FaceSample, _ face.Options) (face.Match, error) {
+	if err := e.step(ctx, partMatch, nil); err != nil {
+		return face.Match{}, err
+	}
+	if len(a.Embedding.Vector) != 2 || len(b.Embedding.Vector) != 2 {
+		return face.Match{}, fmt.Errorf("the embeddings did not come through")
+	}
+	return face.Match{Match: true, Similarity: 0.95, Threshold: 0.75, Cosine: 0.8, FMRAtThreshold: 1e-4}, nil
+}
+
+// photograph is an image that is accepted, with text after its end that is found again.
+var photograph = sync.OnceValue(func() []byte {
+	data, err := vision.EncodeJPEG(vision.NewRGB(200, 200), 80)
+	if err != nil {
+		panic(err)
+	}
+	return data
+})
+
+func newScope() ekyc.Scope {
+	return ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Test}
+}
+
+func submission(scope ekyc.Scope) Submission {
+	return Submission{
+		Scope: scope, KeyID: "ek_test_eu1_x", PlanName: "free", PlanVersion: 1, Weight: 1, Entitlement: metering.Entitlement{Plan: "free", PlanVersion: 1},
+		Selfie: [][]byte{photograph()}, Front: photograph(), Store: true,
+	}
+}
+
+func submit(t testing.TB, p *process, sub Submission) Job {
+	t.Helper()
+	j, err := p.Submit(t.Context(), sub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+// await waits for a job to reach a state.
+func await(t testing.TB, p *process, scope ekyc.Scope, id ekyc.ID, want Status) Job {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		j, err := p.Get(t.Context(), scope, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if j.Status == want {
+			return j
+		}
+		if j.Status.Final() || time.Now().After(deadline) {
+			t.Fatalf("the job is %s with %+v after %d attempts, and not %s", j.Status, j.Error, j.Attempt, want)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// usage sums what was billed.
+func usage(t testing.TB, p *process, scope ekyc.Scope, job ekyc.ID) map[ekyc.Module]int64 {
+	t.Helper()
+	sums := map[ekyc.Module]int64{}
+	err := p.meter.Events(t.Context(), scope, metering.Filter{Job: job}, func(e metering.Event) error {
+		sums[e.Module] += e.Units
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sums
+}
+
+// reserved is what is held of the quotas.
+func reserved(t testing.TB, p *process, scope ekyc.Scope) (n int64) {
+	t.Helper()
+	quotas, err := p.meter.Quotas(t.Context(), scope, metering.Entitlement{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range quotas {
+		n += q.Reserved
+	}
+	return n
+}
+
+// endpoint lets events be kept for a scope; nobody delivers them.
+func endpoint(t testing.TB, p *process, scope ekyc.Scope) {
+	t.Helper()
+	if _, _, err := p.hooks.CreateEndpoint(t.Context(), scope, webhook.EndpointInput{URL: "http://127.0.0.1:9/"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// events gives the bodies of a scope's events, by type.
+func events(t testing.TB, p *process, scope ekyc.Scope) map[string][]map[string]any {
+	t.Helper()
+	found := map[string][]map[string]any{}
+	for after := ekyc.ID(""); ; {
+		list, next, err := p.hooks.ListDeliveries(t.Context(), scope, webhook.Filter{}, 100, after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range list {
+			detail, err := p.hooks.GetDelivery(t.Context(), scope, d.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var body struct{ Data map[string]any }
+			if err := json.Unmarshal(detail.Body, &body); err != nil {
+				t.Fatal(err)
+			}
+			found[d.Type] = append(found[d.Type], body.Data)
+		}
+		if after = next; after == "" {
+			return found
+		}
+	}
+}
+
+func media(t testing.TB, p *process, scope ekyc.Scope, job ekyc.ID) (n int) {
+	t.Helper()
+	err := p.db.InTenant(t.Context(), scope, func(ctx context.Context, tx pgx.Tx) error {
+		list, err := p.vault.MediaOfJob(ctx, tx, scope, job)
+		n = len(list)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

@@ -1,0 +1,302 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"ekyc"
+	"ekyc/internal/face/liveness"
+	"ekyc/internal/metering"
+	"ekyc/internal/profile"
+	"ekyc/internal/queue"
+	"ekyc/internal/vault"
+	"ekyc/internal/vision"
+)
+
+// Submission is a verification to be made.
+type Submission struct {
+	Scope       ekyc.Scope
+	KeyID       string // of the API key that asks
+	PlanName    string
+	PlanVersion int
+	Weight      int // of the plan, from 1
+	Entitlement metering.Entitlement
+
+	Selfie      [][]byte // one photograph, or 2 to 32 frames, oldest first
+	Front, Back []byte   // Back may be empty
+	Hints       liveness.Hints
+	TypeHint    ekyc.DocumentType
+	CountryHint string
+	KYA         *profile.Input // nil: no profile was given
+	Workflow    Pinned         // of Pin; the zero value is the default workflow
+
+	SubjectRef  string // the client's own name of the person; "" makes a new subject
+	CallbackURL string
+	Metadata    map[string]string
+	Store       bool   // false: nothing that tells of the person is held longer than an hour after the end
+	TraceParent string // W3C
+
+	// Also, where set, runs at the end of the submission's transaction.
+	Also func(ctx context.Context, tx pgx.Tx, j Job) error
+}
+
+// Bounds of what a client attaches, those of Stripe's metadata.
+const (
+	mostMetadata     = 50
+	longestKey       = 40   // characters
+	longestValue     = 500  // characters
+	longestReference = 200  // characters
+	longestTrace     = 1000 // bytes; a trace parent has 55
+)
+
+// request is what the worker needs besides the photographs. It is personal data.
+type request struct {
+	Hints       liveness.Hints    `json:"hints"`
+	TypeHint    ekyc.DocumentType `json:"type_hint,omitempty"`
+	CountryHint string            `json:"country_hint,omitempty"`
+	KYA         *profile.Input    `json:"kya,omitempty"`
+	CallbackURL string            `json:"callback_url,omitempty"`
+}
+
+// Submit takes a verification into the queue: quota, subject, photographs, job and turn in one transaction. Errors: those of
+// vision.Inspect with the detail "image", ErrFramesCount, ErrInvalidArgument, ErrMissingField, ErrURLDenied, ErrQuotaExceeded,
+// ErrUnavailable, and those of Also.
+func (s *Service) Submit(ctx context.Context, sub Submission) (Job, error) {
+	if sub.Workflow.Hash == "" {
+		var err error
+		if sub.Workflow, err = Pin(sub.Workflow.Settings, sub.Scope.Environment); err != nil {
+			return Job{}, err
+		}
+	}
+	if err := s.examine(sub); err != nil {
+		return Job{}, err
+	}
+	if err := s.probe(ctx, sub); err != nil {
+		return Job{}, err
+	}
+	var j Job
+	err := s.db.InTenant(ctx, sub.Scope, func(ctx context.Context, tx pgx.Tx) (err error) {
+		j, err = s.submit(ctx, tx, sub)
+		return err
+	})
+	return j, err
+}
+
+// examine looks at everything that can be refused without the database.
+func (s *Service) examine(sub Submission) error {
+	if err := sub.examinePhotographs(); err != nil {
+		return err
+	}
+	if sub.KYA == nil && sub.Workflow.Settings.examinesProfile(false) {
+		return ekyc.Errorf(ekyc.ErrMissingField, "the workflow has the profile checks enabled and no profile was given").With("field", "kya")
+	}
+	if sub.KYA != nil {
+		if _, err := s.validity.Check(context.Background(), *sub.KYA); err != nil { // looks nothing up
+			return err
+		}
+	}
+	if len(sub.Metadata) > mostMetadata {
+		return invalid("metadata", "metadata has more than %d members", mostMetadata)
+	}
+	for key, value := range sub.Metadata {
+		if utf8.RuneCountInString(key) > longestKey || utf8.RuneCountInString(value) > longestValue {
+			return invalid("metadata", "a member of metadata has a name of more than %d characters, or a value of more than %d", longestKey, longestValue)
+		}
+	}
+	if utf8.RuneCountInString(sub.SubjectRef) > longestReference {
+		return invalid("subject_ref", "the reference has more than %d characters", longestReference)
+	}
+	if len(sub.TraceParent) > longestTrace {
+		return invalid("traceparent", "the trace parent is too long")
+	}
+	if sub.CallbackURL != "" {
+		return s.webhooks.CheckURL(sub.CallbackURL)
+	}
+	return nil
+}
+
+func invalid(field, format string, args ...any) error {
+	return ekyc.Errorf(ekyc.ErrInvalidArgument, format, args...).With("field", field)
+}
+
+func (sub Submission) examinePhotographs() error {
+	if len(sub.Selfie) > liveness.MaxFrames {
+		return ekyc.Errorf(ekyc.ErrFramesCount, "%d frames were sent; one picture or %d to %d frames are accepted",
+			len(sub.Selfie), liveness.MinFrames, liveness.MaxFrames).With("frames", len(sub.Selfie))
+	}
+	type upload struct {
+		name string
+		data []byte
+	}
+	uploads := []upload{{"front", sub.Front}}
+	if len(sub.Selfie) == 0 {
+		uploads = append(uploads, upload{"selfie", nil})
+	}
+	for _, frame := range sub.Selfie {
+		uploads = append(uploads, upload{"selfie", frame})
+	}
+	if len(sub.Back) > 0 {
+		uploads = append(uploads, upload{"back", sub.Back})
+	}
+	for _, u := range uploads {
+		_, err := vision.Inspect(u.data, vision.SceneLimits)
+		if problem, ok := errors.AsType[*ekyc.Error](err); ok {
+			return problem.With("image", u.name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// units are what the workflow can use: one of each module that it has, and one workflow.
+func (sub Submission) units() map[ekyc.Module]int64 {
+	return unitsOf(sub.Workflow.Settings.examinesProfile(sub.KYA != nil))
+}
+
+func unitsOf(profile bool) map[ekyc.Module]int64 {
+	units := map[ekyc.Module]int64{
+		ekyc.ModuleLiveness: 1, ekyc.ModuleOCR: 1, ekyc.ModuleValidate: 1, ekyc.ModuleFaceMatch: 1, ekyc.ModuleWorkflow: 1,
+	}
+	if profile {
+		units[ekyc.ModuleKYA] = 1
+	}
+	return units
+}
+
+// probe asks for the quota and takes nothing, so that who has none left cannot make the service write photographs. The submission itself
+// reserves last, since a reservation holds the tenant's counters until the transaction ends.
+func (s *Service) probe(ctx context.Context, sub Submission) error {
+	enough := errors.New("there is enough")
+	err := s.db.InTenant(ctx, sub.Scope, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := s.metering.Reserve(ctx, tx, sub.Scope, metering.Reserve{Units: sub.units(), Entitlement: sub.Entitlement})
+		if err != nil {
+			return err
+		}
+		return enough
+	})
+	if errors.Is(err, enough) {
+		return nil
+	}
+	return err
+}
+
+// reservedBeyond is how much longer a job's reservation lasts than its photographs, without which it cannot run.
+const reservedBeyond = time.Hour
+
+// submit is the transaction of Submit.
+func (s *Service) submit(ctx context.Context, tx pgx.Tx, sub Submission) (Job, error) {
+	id := ekyc.NewID(ekyc.KindJob)
+	subject, err := s.vault.EnsureSubject(ctx, tx, sub.Scope, sub.SubjectRef)
+	if err != nil {
+		return Job{}, err
+	}
+	if err := s.putPhotographs(ctx, tx, sub, id, subject); err != nil {
+		return Job{}, err
+	}
+	req, err := s.sealJSON(ctx, tx, sub.Scope, subject, requestOf(id), request{
+		Hints: sub.Hints, TypeHint: sub.TypeHint, CountryHint: sub.CountryHint, KYA: sub.KYA, CallbackURL: sub.CallbackURL,
+	})
+	if err != nil {
+		return Job{}, err
+	}
+	notes, err := s.sealJSON(ctx, tx, sub.Scope, subject, annotationsOf(id), annotations{sub.Metadata, sub.SubjectRef})
+	if err != nil {
+		return Job{}, err
+	}
+	if err := s.putTurns(ctx, tx, 1); err != nil {
+		return Job{}, err
+	}
+	reservation, err := s.metering.Reserve(ctx, tx, sub.Scope, metering.Reserve{
+		Units: sub.units(), Entitlement: sub.Entitlement, Job: id, Expires: s.options.KeepUploads + reservedBeyond,
+	})
+	if err != nil {
+		return Job{}, err
+	}
+	rows, err := tx.Query(ctx, `
+		insert into job as j (tenant_id, environment, id, subject_id, key_id, reservation_id, plan, plan_version, weight, entitlement,
+			settings, workflow_hash, profile, kept, trace_parent, request, annotations, created_at, available_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, clock_timestamp(), clock_timestamp())
+		returning `+columns,
+		sub.Scope.Tenant, sub.Scope.Environment, id, subject, sub.KeyID, reservation, sub.PlanName, sub.PlanVersion, max(sub.Weight, 1),
+		sub.Entitlement, sub.Workflow.Settings, sub.Workflow.Hash, sub.Workflow.Settings.examinesProfile(sub.KYA != nil), sub.Store,
+		sub.TraceParent, req, notes)
+	if err != nil {
+		return Job{}, fmt.Errorf("insert the job: %w", err)
+	}
+	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[row])
+	if err != nil {
+		return Job{}, fmt.Errorf("insert the job: %w", err)
+	}
+	j := r.job()
+	j.Metadata, j.SubjectRef = sub.Metadata, sub.SubjectRef
+	if sub.Also != nil {
+		return j, sub.Also(ctx, tx, j)
+	}
+	return j, nil
+}
+
+// putPhotographs stores the uploads for as long as the job needs them.
+func (s *Service) putPhotographs(ctx context.Context, tx pgx.Tx, sub Submission, job, subject ekyc.ID) error {
+	expires := time.Now().Add(s.options.KeepUploads)
+	put := func(kind vault.MediaKind, position int, data []byte) error {
+		_, err := s.vault.PutMedia(ctx, tx, sub.Scope, vault.MediaInput{
+			Subject: subject, Job: job, Kind: kind, Position: position, Data: data, Expires: &expires,
+		})
+		return err
+	}
+	kind := vault.MediaSelfie
+	if len(sub.Selfie) > 1 {
+		kind = vault.MediaFrame
+	}
+	for i, frame := range sub.Selfie {
+		if err := put(kind, i, frame); err != nil {
+			return err
+		}
+	}
+	if err := put(vault.MediaDocumentFront, 0, sub.Front); err != nil || len(sub.Back) == 0 {
+		return err
+	}
+	return put(vault.MediaDocumentBack, 0, sub.Back)
+}
+
+// sealJSON encrypts a value under the subject's key.
+func (s *Service) sealJSON(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID, object string, value any) ([]byte, error) {
+	plain, err := json.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", object, err)
+	}
+	return s.vault.Seal(ctx, tx, scope, subject, object, plain)
+}
+
+// turnArgs are those of a turn, which is of nobody in particular.
+type turnArgs struct{}
+
+// Kind names turns in the queue.
+func (turnArgs) Kind() string { return "turn" }
+
+// putTurns puts turns into the queue. A turn is never tried again: what it took is found by its lease.
+func (s *Service) putTurns(ctx context.Context, tx pgx.Tx, n int) error {
+	turns := make([]river.InsertManyParams, n)
+	for i := range turns {
+		turns[i] = river.InsertManyParams{Args: turnArgs{}, InsertOpts: &river.InsertOpts{Queue: queue.Turns, MaxAttempts: 1}}
+	}
+	if _, err := s.queue.InsertManyTx(ctx, tx, turns); err != nil {
+		return fmt.Errorf("put a turn into the queue: %w", err)
+	}
+	// River leaves out the notification when this process sent one in the last 5 ms, even where that one's transaction is still open or
+	// was rolled back, and the turn would wait for the next poll, up to a second. Equal notifications of one transaction become one.
+	_, err := tx.Exec(ctx, `select pg_notify($1, $2)`, s.queue.Schema()+".river_insert", `{"queue": "`+queue.Turns+`"}`)
+	if err != nil {
+		return fmt.Errorf("wake workers: %w", err)
+	}
+	return nil
+}
