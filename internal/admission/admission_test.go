@@ -156,6 +156,7 @@ func TestOverlappingKeysAndWindows(t *testing.T) {
 	want(t, "of the global window", last.codes, map[ekyc.ErrorCode]int{"": 8, ekyc.ErrRateLimited: 22})
 	want(t, "used of the global window", b.count(t, usedOf, "", "global"), global)
 	want(t, "signatures", b.count(t, "select count(*) from ekyc.signature_seen"), global)
+	want(t, "deadlocks", b.deadlocks(t), 0)
 }
 
 func TestKeysThatChangedAreNotAdmitted(t *testing.T) {

@@ -174,3 +174,13 @@ func (b *bench) count(t *testing.T, query string, args ...any) (n int) {
 	}
 	return n
 }
+
+// deadlocks ends all connections, which is when they report, and counts. A deadlock would be run again and be no more than slow.
+func (b *bench) deadlocks(t *testing.T) int {
+	t.Helper()
+	for _, db := range b.dbs {
+		db.Close()
+	}
+	time.Sleep(200 * time.Millisecond)
+	return b.count(t, "select deadlocks from pg_stat_database where datname = current_database()")
+}

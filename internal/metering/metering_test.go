@@ -124,6 +124,7 @@ func TestMixedWorkAddsUp(t *testing.T) {
 			t.Errorf("%s: used and reserved %v, the account has %d of %d", m, s, account[m], limit)
 		}
 	}
+	want(t, "deadlocks", b.deadlocks(t), 0)
 }
 
 func ignore(err, expected error) error {

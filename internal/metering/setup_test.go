@@ -141,3 +141,17 @@ func at(n int, f func(i int)) {
 	}
 	group.Wait()
 }
+
+// deadlocks ends all connections, which is when they report, and counts. A deadlock would be run again and be no more than slow.
+func (b *bench) deadlocks(t *testing.T) (n int) {
+	t.Helper()
+	for _, db := range b.dbs {
+		db.Close()
+	}
+	time.Sleep(200 * time.Millisecond)
+	err := storetest.Owner(t, b.url).QueryRow(t.Context(), "select deadlocks from pg_stat_database where datname = current_database()").Scan(&n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

@@ -14,7 +14,6 @@ import (
 
 const (
 	leaseMargin = 20 * time.Second // beyond an attempt's own time-out: a worker that has not recorded it by then is given up
-	busyWait    = time.Second      // before a delivery is looked at again whose destination has enough attempts in flight
 	// longestSnooze stays under River's own interval of 5 s: a job that sleeps longer is woken by a scheduler that looks every 5 s only.
 	longestSnooze = 4500 * time.Millisecond
 )
@@ -57,8 +56,8 @@ func (s *Service) attempt(ctx context.Context, args wakeArgs) (time.Duration, er
 	if args.Endpoint != nil {
 		destination = string(*args.Endpoint)
 	}
-	if !s.gate.enter(scope, destination, time.Now()) {
-		return busyWait, nil
+	if wait := s.gate.enter(scope, destination, time.Now()); wait > 0 {
+		return s.postpone(ctx, scope, args.Delivery, wait)
 	}
 	var took time.Duration
 	defer func() { s.gate.leave(scope, destination, took, time.Now()) }()
@@ -72,6 +71,23 @@ func (s *Service) attempt(ctx context.Context, args wakeArgs) (time.Duration, er
 		return 0, errors.Join(ctx.Err(), s.release(context.WithoutCancel(ctx), c))
 	}
 	return s.record(context.WithoutCancel(ctx), c, result)
+}
+
+// postpone moves a due delivery on whose destination has enough attempts in flight, so that no sweep takes it for lost.
+func (s *Service) postpone(ctx context.Context, scope ekyc.Scope, id ekyc.ID, wait time.Duration) (time.Duration, error) {
+	err := s.db.InTenant(ctx, scope, func(ctx context.Context, tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `update webhook_delivery set next_attempt_at = clock_timestamp() + $4::interval
+			where tenant_id = $1 and environment = $2 and id = $3 and next_attempt_at <= clock_timestamp()
+			and (lease_until is null or lease_until < clock_timestamp())`, scope.Tenant, scope.Environment, id, wait)
+		if err != nil {
+			return fmt.Errorf("postpone a webhook delivery: %w", err)
+		}
+		if tag.RowsAffected() == 0 {
+			wait, err = untilDue(ctx, tx, scope, id)
+		}
+		return err
+	})
+	return wait, err
 }
 
 // claim is a delivery that this worker holds the lease of, opened.

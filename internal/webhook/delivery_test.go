@@ -193,7 +193,7 @@ func TestGoneDisablesAndTellsTheOthers(t *testing.T) {
 
 func TestFiveDaysOfFailuresDisable(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	b := setup(t, schedule(time.Hour))
 	bad, other := newReceiver(t, status(http.StatusInternalServerError)), newReceiver(t, nil)
 	endpoint, _ := b.endpoint(webhook.EndpointInput{URL: bad.URL})
 	b.endpoint(webhook.EndpointInput{URL: other.URL, Types: []string{webhook.EndpointDisabled}})
@@ -275,5 +275,10 @@ func TestOneTenantsSlowServerDoesNotDelayOthers(t *testing.T) {
 	}
 	if n := slow.count(); n != 16 {
 		t.Errorf("%d requests at once", n)
+	}
+	var overdue int
+	err := b.owner.QueryRow(t.Context(), `select count(*) from ekyc.webhook_delivery where lease_until is null and next_attempt_at < now() - interval '10 seconds'`).Scan(&overdue)
+	if err != nil || overdue != 0 { // what was turned away is planned anew
+		t.Errorf("%d deliveries look lost, %v", overdue, err)
 	}
 }

@@ -115,8 +115,11 @@ func TestNothingOfAnotherScopeIsReached(t *testing.T) {
 	yes := false
 	for name, other := range map[string]ekyc.Scope{"another tenant": newScope(), "the other environment": {Tenant: b.scope.Tenant, Environment: ekyc.Test}} {
 		for what, do := range map[string]func() error{
-			"get":      func() error { _, err := s.GetEndpoint(ctx, other, endpoint.ID); return err },
-			"update":   func() error { _, err := s.UpdateEndpoint(ctx, other, endpoint.ID, webhook.EndpointUpdate{Enabled: &yes}); return err },
+			"get": func() error { _, err := s.GetEndpoint(ctx, other, endpoint.ID); return err },
+			"update": func() error {
+				_, err := s.UpdateEndpoint(ctx, other, endpoint.ID, webhook.EndpointUpdate{Enabled: &yes})
+				return err
+			},
 			"delete":   func() error { return s.DeleteEndpoint(ctx, other, endpoint.ID) },
 			"rotate":   func() error { _, err := s.RotateSecret(ctx, other, endpoint.ID, 0); return err },
 			"ping":     func() error { _, err := s.Ping(ctx, other, endpoint.ID); return err },
@@ -265,7 +268,7 @@ func TestBodiesGoAtTheirTimeAndDeliveriesAtTheirs(t *testing.T) {
 		t.Errorf("the short one: %+v", d)
 	}
 	wantCode(t, b.service.Resend(t.Context(), b.scope, d.ID), ekyc.ErrGone, "send again what is not held")
-	b.exec(`update ekyc.webhook_delivery set next_attempt_at = now() - interval '6 seconds' where id = $1`, d.ID)
+	b.exec(`update ekyc.webhook_delivery set next_attempt_at = now() - interval '31 seconds' where id = $1`, d.ID)
 	sweep()
 	if d := b.detail(short, webhook.Dead); d.Failure != webhook.FailureExpired {
 		t.Errorf("the short one: %+v", d)

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -9,57 +10,103 @@ import (
 
 const (
 	defaultPerScope = 32
-	slowAttempt     = time.Second      // a destination whose last attempt took longer is slow
-	slowAtOnce      = 4                // attempts at once to a slow destination
-	slowMemory      = 10 * time.Minute // after which a slow destination is tried as if it were fast
-	maxRemembered   = 10_000           // destinations
+	slowAttempt     = time.Second          // a destination whose last attempt took longer is slow
+	slowAtOnce      = 4                    // attempts at once to a slow destination
+	slowMemory      = 10 * time.Minute     // after which a slow destination is tried as if it were fast
+	shortestWait    = time.Second          // of a delivery that was turned away
+	longestWait     = 5 * time.Minute      // likewise
+	fastPace        = 5 * time.Millisecond // between two that were turned away from a destination that is not known to be slow
+	maxRemembered   = 10_000               // destinations
 )
 
-// gate keeps one tenant's slow servers from holding every worker of the process, so that the others' webhooks leave at once.
+// gate keeps one tenant's slow servers from holding every worker of the process, so that the others' webhooks leave at once. Those
+// that it turns away come back one after the other, about as fast as their destination takes them, and not all at once.
 type gate struct {
-	perScope int
-	mutex    sync.Mutex
-	scopes   map[ekyc.Scope]int   // attempts in flight
-	targets  map[string]int       // attempts in flight
-	slow     map[string]time.Time // until when a destination counts as slow
+	perScope     int
+	mutex        sync.Mutex
+	scopes       map[ekyc.Scope]int // attempts in flight
+	destinations map[string]*destination
+}
+
+// destination is what the process knows of a receiver.
+type destination struct {
+	inFlight  int
+	took      time.Duration // the last attempt, where it was slow
+	slowUntil time.Time
+	nextTurn  time.Time // for which nobody was turned away yet
 }
 
 func newGate(perScope int) *gate {
-	return &gate{perScope: perScope, scopes: map[ekyc.Scope]int{}, targets: map[string]int{}, slow: map[string]time.Time{}}
+	return &gate{perScope: perScope, scopes: map[ekyc.Scope]int{}, destinations: map[string]*destination{}}
 }
 
-// enter says whether an attempt may be made now. If so, leave must follow.
-func (g *gate) enter(scope ekyc.Scope, target string, now time.Time) bool {
+// enter gives 0 when an attempt may be made now, and then leave must follow; otherwise how long to wait.
+func (g *gate) enter(scope ekyc.Scope, name string, now time.Time) time.Duration {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
-	if g.scopes[scope] >= g.perScope || now.Before(g.slow[target]) && g.targets[target] >= slowAtOnce {
-		return false
+	d := g.destinations[name]
+	if d == nil {
+		g.forget()
+		d = &destination{}
+		g.destinations[name] = d
+	}
+	slow := now.Before(d.slowUntil)
+	if g.scopes[scope] >= g.perScope || slow && d.inFlight >= slowAtOnce {
+		return d.turnAway(now, slow)
 	}
 	g.scopes[scope]++
-	g.targets[target]++
-	return true
+	d.inFlight++
+	return 0
+}
+
+func (d *destination) turnAway(now time.Time, slow bool) time.Duration {
+	pace := fastPace
+	if slow {
+		pace = d.took / slowAtOnce
+	}
+	turn := now.Add(shortestWait)
+	if turn.Before(d.nextTurn) {
+		turn = d.nextTurn
+	}
+	if turn.Sub(now) > longestWait {
+		return longestWait/2 + rand.N(longestWait/2)
+	}
+	d.nextTurn = turn.Add(pace)
+	return turn.Sub(now)
 }
 
 // leave ends what enter began. It took so long, or 0 where no attempt was made.
-func (g *gate) leave(scope ekyc.Scope, target string, took time.Duration, now time.Time) {
+func (g *gate) leave(scope ekyc.Scope, name string, took time.Duration, now time.Time) {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
-	decrement(g.scopes, scope)
-	decrement(g.targets, target)
-	if took < slowAttempt {
-		if took > 0 {
-			delete(g.slow, target)
-		}
-		return
+	if g.scopes[scope]--; g.scopes[scope] <= 0 {
+		delete(g.scopes, scope)
 	}
-	if len(g.slow) >= maxRemembered {
-		clear(g.slow) // they are found out again by their next attempt
+	d := g.destinations[name]
+	d.inFlight--
+	switch {
+	case took >= slowAttempt:
+		d.took, d.slowUntil = took, now.Add(slowMemory)
+	case took > 0:
+		d.slowUntil = time.Time{}
 	}
-	g.slow[target] = now.Add(slowMemory)
+	if d.idle(now) {
+		delete(g.destinations, name)
+	}
 }
 
-func decrement[K comparable](counts map[K]int, key K) {
-	if counts[key]--; counts[key] <= 0 {
-		delete(counts, key)
+func (d *destination) idle(now time.Time) bool {
+	return d.inFlight == 0 && !now.Before(d.slowUntil) && !now.Before(d.nextTurn)
+}
+
+// forget makes room: what is dropped is found out again by the next attempt.
+func (g *gate) forget() {
+	if len(g.destinations) < maxRemembered {
+		return
+	}
+	for name, d := range g.destinations {
+		if d.inFlight == 0 {
+			delete(g.destinations, name)
+		}
 	}
 }

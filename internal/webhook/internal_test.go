@@ -73,16 +73,16 @@ func TestTheGate(t *testing.T) {
 	g, now := newGate(10), time.Now()
 	a := ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Live}
 	other := ekyc.Scope{Tenant: a.Tenant, Environment: ekyc.Test}
-	enter := func(s ekyc.Scope, target string, at time.Time) (n int) {
-		for g.enter(s, target, at) {
+	enter := func(s ekyc.Scope, name string, at time.Time) (n int) {
+		for g.enter(s, name, at) == 0 {
 			n++
 		}
 		return n
 	}
 	if n := enter(a, "fast", now); n != 10 {
-		t.Errorf("%d of a fast target", n)
+		t.Errorf("%d of a fast destination", n)
 	}
-	if !g.enter(other, "slow", now) {
+	if g.enter(other, "slow", now) != 0 {
 		t.Error("one scope takes another's place")
 	}
 	for range 10 {
@@ -90,19 +90,38 @@ func TestTheGate(t *testing.T) {
 	}
 	g.leave(other, "slow", 2*time.Second, now)
 	if n := enter(other, "slow", now); n != slowAtOnce {
-		t.Errorf("%d of a slow target", n)
+		t.Errorf("%d of a slow destination", n)
+	}
+	last := shortestWait
+	for range 20 {
+		wait := g.enter(other, "slow", now)
+		if wait != last+2*time.Second/slowAtOnce {
+			t.Errorf("a wait of %s follows one of %s", wait, last)
+		}
+		last = wait
+	}
+	for range 10_000 {
+		if wait := g.enter(other, "slow", now); wait < shortestWait || wait > longestWait {
+			t.Fatalf("a wait of %s", wait)
+		}
 	}
 	for range slowAtOnce {
 		g.leave(other, "slow", 0, now)
 	}
 	if n := enter(other, "slow", now.Add(time.Second)); n != slowAtOnce {
-		t.Errorf("%d of a slow target, after looks that were no attempts", n)
+		t.Errorf("%d of a slow destination, after looks that were no attempts", n)
 	}
-	g.leave(other, "slow", time.Millisecond, now)
-	if n := enter(other, "slow", now); n != 10-slowAtOnce+1 {
-		t.Errorf("%d more of a target that is fast again", n)
+	later := now.Add(time.Hour)
+	g.leave(other, "slow", time.Millisecond, later)
+	if n := enter(other, "slow", later); n != 10-slowAtOnce+1 {
+		t.Errorf("%d more of a destination that is fast again", n)
 	}
-	if len(g.scopes) != 1 || len(g.targets) != 1 || len(g.slow) != 0 {
-		t.Errorf("remembered %v, %v, %v", g.scopes, g.targets, g.slow)
+	for range 10 {
+		g.leave(other, "slow", time.Millisecond, later.Add(time.Hour))
+	}
+	g.enter(a, "fast", later)
+	g.leave(a, "fast", time.Millisecond, later)
+	if len(g.scopes) != 0 || len(g.destinations) != 0 {
+		t.Errorf("remembered %v, %v", g.scopes, g.destinations)
 	}
 }

@@ -56,7 +56,7 @@ const fence = ` where tenant_id = $1 and environment = $2 and id = $3 and attemp
 
 func succeed(ctx context.Context, tx pgx.Tx, c *claim, r result) error {
 	_, err := tx.Exec(ctx, `update webhook_delivery set status = 'delivered', status_code = $5, failure = '', delivered_at = clock_timestamp(),
-		next_attempt_at = null, lease_until = null, woken_at = null`+fence, c.scope.Tenant, c.scope.Environment, c.delivery, c.number, r.status)
+		next_attempt_at = null, lease_until = null, woken_at = null, wakes = 0`+fence, c.scope.Tenant, c.scope.Environment, c.delivery, c.number, r.status)
 	if err != nil {
 		return fmt.Errorf("record a webhook's success: %w", err)
 	}
@@ -97,7 +97,7 @@ func (s *Service) fail(ctx context.Context, tx pgx.Tx, c *claim, r result) (time
 		status, next, wait = Dead, nil, 0
 	}
 	_, err = tx.Exec(ctx, `update webhook_delivery set status = $5, failures = $6, next_attempt_at = clock_timestamp() + $7::interval,
-		status_code = $8, failure = $9, lease_until = null, woken_at = null`+fence,
+		status_code = $8, failure = $9, lease_until = null, woken_at = null, wakes = 0`+fence,
 		c.scope.Tenant, c.scope.Environment, c.delivery, c.number, status, failures, next, r.status, r.failure)
 	if err != nil {
 		return 0, fmt.Errorf("record a webhook's failure: %w", err)

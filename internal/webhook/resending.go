@@ -44,7 +44,7 @@ func (s *Service) Resend(ctx context.Context, scope ekyc.Scope, id ekyc.ID) erro
 
 // begin lets deliveries begin their schedules anew. An attempt that is being made goes on and is counted.
 func begin(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, ids []ekyc.ID) error {
-	_, err := tx.Exec(ctx, `update webhook_delivery set status = 'pending', failures = 0, next_attempt_at = now(), delivered_at = null, woken_at = null
+	_, err := tx.Exec(ctx, `update webhook_delivery set status = 'pending', failures = 0, next_attempt_at = now(), delivered_at = null, woken_at = null, wakes = 0
 		where tenant_id = $1 and environment = $2 and id = any($3)`, scope.Tenant, scope.Environment, ids)
 	if err != nil {
 		return fmt.Errorf("send webhooks again: %w", err)

@@ -152,7 +152,9 @@ func startWorkers(db *store.DB, s *webhook.Service) (*queue.Client, error) {
 	return client, client.Start(context.Background())
 }
 
-func newScope() ekyc.Scope { return ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Live} }
+func newScope() ekyc.Scope {
+	return ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Live}
+}
 
 // publish publishes in a transaction of its own and gives the time of its commit.
 func (b *testBundle) publish(e webhook.Event) (ekyc.ID, time.Time) {

@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	wakeGrace  = 5 * time.Second  // that a delivery may be overdue before its job is taken for lost
-	wakeAgain  = 30 * time.Second // before a delivery that a sweep woke is woken by another
+	wakeGrace  = 30 * time.Second // that a delivery may be overdue before its job is taken for lost
+	wakeAgain  = 30 * time.Second // before a delivery that a sweep woke is woken by another; doubled each time, for it may only be the workers that are behind
+	maxDoubled = 7                // times: about an hour
 	sweepBatch = 1000             // rows of one transaction
 )
 
@@ -48,13 +49,13 @@ func (s *Service) batches(ctx context.Context, step func(context.Context, pgx.Tx
 }
 
 func (s *Service) wakeLost(ctx context.Context, tx pgx.Tx) (int, error) {
-	rows, err := tx.Query(ctx, `update webhook_delivery d set woken_at = clock_timestamp() from (
+	rows, err := tx.Query(ctx, `update webhook_delivery d set woken_at = clock_timestamp(), wakes = wakes + 1 from (
 			select tenant_id, environment, id from webhook_delivery
 			where next_attempt_at < clock_timestamp() - $1::interval and (lease_until is null or lease_until < clock_timestamp())
-			and (woken_at is null or woken_at < clock_timestamp() - $2::interval)
-			order by next_attempt_at limit $3 for no key update skip locked) lost
+			and (woken_at is null or woken_at < clock_timestamp() - $2::interval * 2 ^ least(wakes - 1, $3))
+			order by next_attempt_at limit $4 for no key update skip locked) lost
 		where d.tenant_id = lost.tenant_id and d.environment = lost.environment and d.id = lost.id
-		returning d.tenant_id as tenant, d.environment, d.id as delivery, d.endpoint_id as endpoint`, wakeGrace, wakeAgain, sweepBatch)
+		returning d.tenant_id as tenant, d.environment, d.id as delivery, d.endpoint_id as endpoint`, wakeGrace, wakeAgain, maxDoubled, sweepBatch)
 	if err != nil {
 		return 0, err
 	}

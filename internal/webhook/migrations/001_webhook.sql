@@ -73,6 +73,7 @@ create table webhook_delivery (
   next_attempt_at timestamptz default now(), -- null: none is planned
   lease_until timestamptz, -- an attempt is being made
   woken_at timestamptz, -- by the last sweep
+  wakes integer not null default 0, -- by sweeps, since the last attempt
   status_code integer not null default 0,
   failure text collate "C" not null default '',
   created_at timestamptz not null default now(),
@@ -88,7 +89,7 @@ create index webhook_delivery_due on webhook_delivery (next_attempt_at) where ne
 create index webhook_delivery_dead on webhook_delivery (id) where status = 'dead';
 select ekyc.protect('webhook_delivery');
 grant select, insert, update on webhook_delivery to ekyc_service;
-grant select, update (woken_at, callback_url), delete on webhook_delivery to ekyc_system;
+grant select, update (woken_at, wakes, callback_url), delete on webhook_delivery to ekyc_system;
 
 create table webhook_attempt (
   tenant_id text collate "C" not null,
