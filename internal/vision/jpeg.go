@@ -7,20 +7,6 @@ package vision
 #include <turbojpeg.h>
 
 // The calls are wrapped so that the error text, which lives in the handle, is copied out before the handle goes.
-
-static int ekyc_jpeg_header(const unsigned char *data, unsigned long size, int *width, int *height, int *colorspace, char *message) {
-	tjhandle h = tjInitDecompress();
-	if (!h) return -1;
-	int subsampling = 0;
-	int rc = tjDecompressHeader3(h, data, size, width, height, &subsampling, colorspace);
-	if (rc) {
-		strncpy(message, tjGetErrorStr2(h), 199);
-		if (tjGetErrorCode(h) == TJERR_WARNING) rc = 0; // whether it matters is told by the decoding
-	}
-	tjDestroy(h);
-	return rc;
-}
-
 // Returns 0, 1 for a warning (the picture was filled as far as the data went) or -1.
 static int ekyc_jpeg_decode(const unsigned char *data, unsigned long size, unsigned char *pixels, int width, int height, int format, char *message) {
 	tjhandle h = tjInitDecompress();
@@ -61,26 +47,51 @@ const messageSize = 200
 // empty scans over 40 megapixels take most of a minute. Encoders write about ten scans; this allows 25 at 40 megapixels.
 const maxScanPixels = 1_000_000_000
 
-// jpegHeader reads size and colour space of a JPEG without decoding it, and refuses one that costs too much to decode.
+// jpegHeader reads size and number of channels of a JPEG without decoding it, and refuses one that costs too much to decode. It is
+// memory-safe code: uploads are looked at before they are handed to the decoder behind the fence.
 func jpegHeader(data []byte) (width, height int, fourChannels bool, err error) {
-	var w, h, space C.int
-	message := make([]C.char, messageSize)
-	if C.ekyc_jpeg_header((*C.uchar)(&data[0]), C.ulong(len(data)), &w, &h, &space, &message[0]) != 0 {
-		return 0, 0, false, errors.New(C.GoString(&message[0]))
-	}
-	if w <= 0 || h <= 0 { // libjpeg-turbo takes tables without an image for success
-		return 0, 0, false, errors.New("the file holds no image")
-	}
-	scans := 0
-	for marker := range jpegSegments(data) {
-		if marker == markerScan {
+	scans, channels := 0, 0
+	for marker, segment := range jpegSegments(data) {
+		switch {
+		case marker == markerScan:
 			scans++
+		case isFrame(marker) && channels == 0 && scans == 0:
+			if width, height, channels, err = jpegFrame(segment); err != nil {
+				return 0, 0, false, err
+			}
 		}
 	}
-	if scans*int(w)*int(h) > maxScanPixels {
-		return 0, 0, false, fmt.Errorf("%d scans of %d x %d pixels", scans, w, h)
+	if channels == 0 || scans == 0 {
+		return 0, 0, false, errors.New("the file holds no image")
 	}
-	return int(w), int(h), space == C.TJCS_CMYK || space == C.TJCS_YCCK, nil
+	if scans*width*height > maxScanPixels {
+		return 0, 0, false, fmt.Errorf("%d scans of %d x %d pixels", scans, width, height)
+	}
+	return width, height, channels == 4, nil
+}
+
+// isFrame says whether a marker begins a frame: SOF0 to SOF15, between which DHT, JPG and DAC have their places (ITU-T T.81, table B.1).
+func isFrame(marker byte) bool {
+	return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc
+}
+
+// jpegFrame reads a frame header (ITU-T T.81, B.2.2): precision, height, width, channels.
+func jpegFrame(segment []byte) (width, height, channels int, err error) {
+	const fixed = 6
+	if len(segment) < fixed {
+		return 0, 0, 0, errors.New("the frame header is cut off")
+	}
+	height, width = int(binary.BigEndian.Uint16(segment[1:])), int(binary.BigEndian.Uint16(segment[3:]))
+	channels = int(segment[5])
+	switch {
+	case segment[0] != 8:
+		return 0, 0, 0, fmt.Errorf("%d bits a sample", segment[0])
+	case width == 0 || height == 0: // a height that comes after the scan (DNL) is not supported by decoders
+		return 0, 0, 0, errors.New("the frame is empty")
+	case channels != 1 && channels != 3 && channels != 4 || len(segment) < fixed+3*channels:
+		return 0, 0, 0, fmt.Errorf("a frame of %d channels", channels)
+	}
+	return width, height, channels, nil
 }
 
 // jpegBytesPerPixel is the most that the decode of a JPEG holds: the raster, the four channels that it is made of where there are
