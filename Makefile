@@ -3,7 +3,7 @@ SHELL := /bin/bash
 GO ?= go
 BENCH_DATA ?= .cache/bench-data
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-SOURCES := $(shell find . -name '*.go' -not -path './.cache/*') go.mod go.sum $(wildcard internal/*/*.json internal/*/*/*.onnx internal/*/*/*.cc internal/*/*/*.cpp internal/*/*/*.h internal/*/*/*/*.cpp internal/*/*/*/*.h)
+SOURCES := $(shell find . -name '*.go' -not -path './.cache/*') go.mod go.sum $(wildcard internal/*/*.json internal/*/*.sql internal/*/*/*.sql internal/*/*/*.json internal/*/*/*.onnx internal/*/*/*.cc internal/*/*/*.cpp internal/*/*/*.h internal/*/*/*/*.cpp internal/*/*/*/*.h)
 
 .DEFAULT_GOAL := help
 
@@ -38,7 +38,7 @@ generate: ## regenerate everything that is derived from sources
 	$(GO) generate ./...
 	gofmt -l -w $$(git ls-files '*.go')
 
-demo: setup ## make two sample photographs, verify the person on them, print the decision
+demo: setup ## start the service, verify a sample person through the signed API, print answer and webhook, stop
 	@scripts/demo.sh
 
 bench: setup ## accuracy and speed on generated data, or on BENCH_DATA=folder
@@ -50,8 +50,8 @@ fuzz: setup ## every fuzz target for a minute
 soak: setup ## memory and answers over thousands of verifications
 	$(GO) test -count=1 -tags soak -run TestSoak -timeout 2h -v ./internal/engine
 
-run: setup ## the program itself: make run ARGS='verify --help'
-	@bin/ekyc $(ARGS)
+run: setup ## the whole service on this machine; make run ARGS='verify --help' for another command
+	@bin/ekyc $(or $(ARGS),up)
 
 clean: ## remove what was built, not the models
 	rm -rf bin .cache
