@@ -179,6 +179,18 @@ func (f *serviceFlags) openEngine(ctx context.Context, p *platform) error {
 	return nil
 }
 
+// awaitEngine returns when an engine can work, and tells the operator of models whose makers do not say what they were trained on.
+func (p *platform) awaitEngine(ctx context.Context) error {
+	if err := p.engine.Ready(ctx); err != nil {
+		return err
+	}
+	inventory, err := p.engine.Models(ctx)
+	if err == nil && len(inventory.Undocumented) > 0 {
+		p.logger.Warn("these models do not say what they were trained on; --profile strict avoids them", "models", inventory.Undocumented)
+	}
+	return err
+}
+
 func (f *serviceFlags) engines() int {
 	if f.Engines > 0 {
 		return f.Engines

@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"time"
 
+	"ekyc"
 	"ekyc/internal/api"
 	"ekyc/internal/telemetry"
 )
@@ -20,6 +20,7 @@ type edgeFlags struct {
 	AdminListen     string         `help:"Address of the platform API, which belongs on a network of its own; empty for none." default:"127.0.0.1:8081" env:"EKYC_ADMIN_LISTEN"`
 	TrustedProxies  []netip.Prefix `help:"Proxies whose X-Forwarded-For is believed." env:"EKYC_TRUSTED_PROXIES" placeholder:"CIDR"`
 	GlobalPerMinute int            `help:"Requests a minute that all keys together may make; 0 for any number." default:"0" env:"EKYC_GLOBAL_PER_MINUTE"`
+	BodyTimeout     time.Duration  `help:"Longest that the body of a request may take to arrive." default:"60s" env:"EKYC_BODY_TIMEOUT"`
 	BodyMemory      int64          `help:"Most memory for bodies under way, in MiB." default:"512" env:"EKYC_BODY_MEMORY_MIB"`
 }
 
@@ -42,10 +43,12 @@ func (s *ServeCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, p.Close())
 	}
-	p.logger.Info("serving", "client", servers.client, "platform", servers.admin)
-	<-ctx.Done()
-	p.logger.Info("stopping")
-	return errors.Join(servers.stop(), p.Close())
+	if err = p.awaitEngine(ctx); err == nil {
+		p.logger.Info("serving", "client", servers.client, "platform", servers.admin)
+		<-ctx.Done()
+		p.logger.Info("stopping")
+	}
+	return errors.Join(err, servers.stop(), p.Close())
 }
 
 // servers are the listening parts of a process.
@@ -67,7 +70,7 @@ func (f *edgeFlags) listen(ctx context.Context, p *platform, s *serviceFlags) (*
 	server, err := api.New(api.Services{
 		DB: p.db, Tenants: p.tenants, Operators: p.operators, Admission: p.admission, Metering: p.metering, Vault: p.vault, Webhooks: p.webhooks,
 		Idempotency: p.repeats, Jobs: p.jobs, Requests: p.requests, Profiles: p.profiles, Vision: p.engine,
-	}, api.Options{Version: programVersion(), TrustedProxies: f.TrustedProxies, BodyMemory: f.BodyMemory << 20, Logger: p.logger})
+	}, api.Options{Version: programVersion(), TrustedProxies: f.TrustedProxies, BodyTimeout: f.BodyTimeout, BodyMemory: f.BodyMemory << 20, Logger: p.logger})
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +97,7 @@ func (f *edgeFlags) listen(ctx context.Context, p *platform, s *serviceFlags) (*
 func (s *servers) serve(ctx context.Context, address string, handler http.Handler, logger *slog.Logger) (string, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return "", fmt.Errorf("listen on %s: %w", address, err)
+		return "", ekyc.Errorf(ekyc.ErrInvalidArgument, "cannot listen on %s; is it in use, or not of this machine?", address).Because(err)
 	}
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,

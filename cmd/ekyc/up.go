@@ -89,7 +89,7 @@ func (u *UpCmd) run(ctx context.Context, c *console, p *platform) error {
 	if err != nil {
 		return errors.Join(err, servers.stop())
 	}
-	err = p.engine.Ready(ctx)
+	err = p.awaitEngine(ctx)
 	if err == nil {
 		demo.BaseURL, demo.AdminURL, demo.MetricsURL = servers.client, servers.admin, servers.metrics
 		err = u.announce(c, demo)

@@ -34,10 +34,12 @@ func (w *WorkerCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, metrics.stop(), p.Close())
 	}
-	p.logger.Info("working")
-	<-ctx.Done()
-	p.logger.Info("stopping")
-	return errors.Join(stop(), metrics.stop(), p.Close())
+	if err = p.awaitEngine(ctx); err == nil {
+		p.logger.Info("working")
+		<-ctx.Done()
+		p.logger.Info("stopping")
+	}
+	return errors.Join(err, stop(), metrics.stop(), p.Close())
 }
 
 // workTimeout is how long a stop waits for verifications under way; what is not done by then is taken up again from its last step.
