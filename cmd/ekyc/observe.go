@@ -4,12 +4,12 @@ import (
 	"context"
 	"net/http"
 
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 
 	"ekyc"
 )
@@ -35,7 +35,25 @@ func jobSpan(ctx context.Context, parent, name string) (context.Context, func(er
 	}
 }
 
-func otelTransport(t http.RoundTripper) http.RoundTripper { return otelhttp.NewTransport(t) }
+// otelTransport gives each delivery a span and its receiver the trace. The address stays out: its path and query are the tenant's,
+// and can tell of a person.
+func otelTransport(next http.RoundTripper) http.RoundTripper { return deliverySpans{next} }
+
+type deliverySpans struct{ next http.RoundTripper }
+
+func (d deliverySpans) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx, span := otel.Tracer("ekyc/webhook").Start(r.Context(), "webhook delivery", trace.WithSpanKind(trace.SpanKindClient))
+	defer span.End()
+	r = r.Clone(ctx)
+	otel.GetTextMapPropagator().Inject(ctx, propagation.HeaderCarrier(r.Header))
+	response, err := d.next.RoundTrip(r)
+	if err != nil {
+		span.SetStatus(codes.Error, "no answer")
+		return nil, err
+	}
+	span.SetAttributes(attribute.Int("http.response.status_code", response.StatusCode))
+	return response, nil
+}
 
 // observe registers the gauges that are read when somebody scrapes.
 func (p *platform) observe() error {
@@ -54,6 +72,8 @@ func (p *platform) observe() error {
 	requests := gauge("ekyc.engine.requests", "Requests to the engine since the start, by outcome.")
 	deaths := gauge("ekyc.engine.deaths", "Engine processes that ended since the start, by cause.")
 	dropped := gauge("ekyc.requestlog.dropped", "Entries of the request log that were lost for want of room.")
+	deliveries := gauge("ekyc.webhooks.due", "Webhook deliveries that are due.")
+	lateness := gauge("ekyc.webhooks.oldest", "Seconds since the delivery that has been due longest was.")
 	conns := gauge("ekyc.database.connections", "Connections by role and state.")
 	_, err := meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		if d, err := p.jobs.QueueDepth(ctx); err == nil {
@@ -61,6 +81,10 @@ func (p *platform) observe() error {
 				o.ObserveFloat64(jobs, float64(n), label("state", state))
 			}
 			o.ObserveFloat64(oldest, d.Oldest.Seconds())
+		}
+		if due, oldest, err := p.webhooks.Backlog(ctx); err == nil {
+			o.ObserveFloat64(deliveries, float64(due))
+			o.ObserveFloat64(lateness, oldest.Seconds())
 		}
 		s := p.engine.Stats()
 		for state, n := range map[string]int{"ready": s.Ready, "busy": s.Busy, "all": s.Children} {
@@ -83,7 +107,7 @@ func (p *platform) observe() error {
 			o.ObserveFloat64(conns, float64(pool.IdleConns()), metric.WithAttributes(attribute.String("role", role), attribute.String("state", "idle")))
 		}
 		return nil
-	}, jobs, oldest, engines, waiting, requests, deaths, dropped, conns)
+	}, jobs, oldest, engines, waiting, requests, deaths, dropped, deliveries, lateness, conns)
 	return err
 }
 

@@ -152,7 +152,8 @@ func TestAllFailedAreSentAgain(t *testing.T) {
 	if n := r.count(); n != 2*events+1 {
 		t.Errorf("%d requests", n)
 	}
-	if n, err := b.service.ResendMany(t.Context(), b.scope, webhook.Filter{Type: webhook.QuotaExhausted, From: time.Now().Add(-time.Hour), To: time.Now()}); n != 1 || err != nil {
+	lastHour := webhook.Filter{Type: webhook.QuotaExhausted, From: time.Now().Add(-time.Hour), To: time.Now()}
+	if n, err := b.service.ResendMany(t.Context(), b.scope, lastHour); n != 1 || err != nil {
 		t.Errorf("a range: %d sent again, %v", n, err)
 	}
 }
@@ -247,7 +248,8 @@ func TestSlowReceiversAreGivenUp(t *testing.T) {
 	b.endpoint(webhook.EndpointInput{URL: silent.URL, Types: []string{webhook.KYCFailed}})
 	b.endpoint(webhook.EndpointInput{URL: dripping.URL, Types: []string{webhook.KYCReviewed}})
 	id, _ := b.publish(webhook.Event{Type: webhook.KYCFailed, Data: 1})
-	if d := b.detail(id, webhook.Retrying); d.Failure != webhook.FailureTimeout || d.StatusCode != 0 || d.Log[0].DurationMS < 400 || d.Log[0].DurationMS > 5000 {
+	if d := b.detail(id, webhook.Retrying); d.Failure != webhook.FailureTimeout || d.StatusCode != 0 ||
+		d.Log[0].DurationMS < 400 || d.Log[0].DurationMS > 5000 {
 		t.Errorf("no answer: %+v", d)
 	}
 	id, _ = b.publish(webhook.Event{Type: webhook.KYCReviewed, Data: 1})
@@ -277,7 +279,8 @@ func TestOneTenantsSlowServerDoesNotDelayOthers(t *testing.T) {
 		t.Errorf("%d requests at once", n)
 	}
 	var overdue int
-	err := b.owner.QueryRow(t.Context(), `select count(*) from ekyc.webhook_delivery where lease_until is null and next_attempt_at < now() - interval '10 seconds'`).Scan(&overdue)
+	err := b.owner.QueryRow(t.Context(), `select count(*) from ekyc.webhook_delivery
+		where lease_until is null and next_attempt_at < now() - interval '10 seconds'`).Scan(&overdue)
 	if err != nil || overdue != 0 { // what was turned away is planned anew
 		t.Errorf("%d deliveries look lost, %v", overdue, err)
 	}

@@ -106,7 +106,8 @@ func (s *Service) GetDelivery(ctx context.Context, scope ekyc.Scope, id ekyc.ID)
 			return err
 		}
 		detail = DeliveryDetail{Delivery: row.delivery()}
-		rows, err := tx.Query(ctx, `select v.subject_id, coalesce(p.thin, false) as thin, case when p.thin then v.thin_body else v.body end as body, p.url, d.callback_url
+		rows, err := tx.Query(ctx, `select v.subject_id, coalesce(p.thin, false) as thin,
+				case when p.thin then v.thin_body else v.body end as body, p.url, d.callback_url
 			from webhook_delivery d join webhook_event v on v.tenant_id = d.tenant_id and v.environment = d.environment and v.id = d.event_id
 			left join webhook_endpoint p on p.tenant_id = d.tenant_id and p.environment = d.environment and p.id = d.endpoint_id
 			where d.tenant_id = $1 and d.environment = $2 and d.id = $3`, scope.Tenant, scope.Environment, id)

@@ -33,7 +33,8 @@ func TestTheReferenceLibraryVerifiesADelivery(t *testing.T) {
 	if other := "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 32)); verify(other, got) == nil {
 		t.Error("another secret verifies")
 	}
-	shape := regexp.MustCompile(`^\{"type":"kyc\.completed","id":"` + string(id) + `","created_at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z","data":\{"job_id":"job_1","name":"<é&>"\}\}$`)
+	shape := regexp.MustCompile(`^\{"type":"kyc\.completed","id":"` + string(id) +
+		`","created_at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z","data":\{"job_id":"job_1","name":"<é&>"\}\}$`)
 	if !shape.Match(got.body) {
 		t.Errorf("body %s", got.body)
 	}
@@ -42,7 +43,8 @@ func TestTheReferenceLibraryVerifiesADelivery(t *testing.T) {
 	}
 	verifyEd25519(t, endpoint.PublicKey, got)
 	d := b.detail(id, webhook.Delivered)
-	if len(d.Log) != 1 || d.Log[0].StatusCode != 200 || d.Log[0].Failure != "" || !bytes.Equal(d.Body, got.body) || d.URL != r.URL+"/hook?x=1" || d.DeliveredAt == nil {
+	if len(d.Log) != 1 || d.Log[0].StatusCode != 200 || d.Log[0].Failure != "" ||
+		!bytes.Equal(d.Body, got.body) || d.URL != r.URL+"/hook?x=1" || d.DeliveredAt == nil {
 		t.Errorf("recorded %+v", d)
 	}
 }

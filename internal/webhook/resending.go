@@ -23,8 +23,8 @@ func (s *Service) Resend(ctx context.Context, scope ekyc.Scope, id ekyc.ID) erro
 		var held, disabled, deleted bool
 		err = tx.QueryRow(ctx, `select v.body is not null, p.disabled_at is not null, p.deleted_at is not null
 			from webhook_event v left join webhook_endpoint p on p.tenant_id = $1 and p.environment = $2 and p.id = $4
-			where v.tenant_id = $1 and v.environment = $2 and v.id = $3`, scope.Tenant, scope.Environment, row.EventID, row.EndpointID).
-			Scan(&held, &disabled, &deleted)
+			where v.tenant_id = $1 and v.environment = $2 and v.id = $3`,
+			scope.Tenant, scope.Environment, row.EventID, row.EndpointID).Scan(&held, &disabled, &deleted)
 		switch {
 		case err != nil:
 			return fmt.Errorf("read a webhook event: %w", err)
@@ -44,7 +44,8 @@ func (s *Service) Resend(ctx context.Context, scope ekyc.Scope, id ekyc.ID) erro
 
 // begin lets deliveries begin their schedules anew. An attempt that is being made goes on and is counted.
 func begin(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, ids []ekyc.ID) error {
-	_, err := tx.Exec(ctx, `update webhook_delivery set status = 'pending', failures = 0, next_attempt_at = now(), delivered_at = null, woken_at = null, wakes = 0
+	_, err := tx.Exec(ctx, `update webhook_delivery set status = 'pending', failures = 0, next_attempt_at = now(), delivered_at = null,
+		woken_at = null, wakes = 0
 		where tenant_id = $1 and environment = $2 and id = any($3)`, scope.Tenant, scope.Environment, ids)
 	if err != nil {
 		return fmt.Errorf("send webhooks again: %w", err)

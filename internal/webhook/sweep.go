@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	wakeGrace  = 30 * time.Second // that a delivery may be overdue before its job is taken for lost
-	wakeAgain  = 30 * time.Second // before a delivery that a sweep woke is woken by another; doubled each time, for it may only be the workers that are behind
-	maxDoubled = 7                // times: about an hour
-	sweepBatch = 1000             // rows of one transaction
+	wakeGrace = 30 * time.Second // that a delivery may be overdue before its job is taken for lost
+	// wakeAgain is how long a sweep leaves alone what another woke, doubled each time: it may only be the workers that are behind.
+	wakeAgain  = 30 * time.Second
+	maxDoubled = 7    // times: about an hour
+	sweepBatch = 1000 // rows of one transaction
 )
 
 // Sweep wakes deliveries whose jobs were lost or whose workers died, and removes what has been kept long enough: bodies at their time,
