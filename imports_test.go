@@ -57,9 +57,10 @@ var rooms = map[string][]string{
 		"internal/admission", "internal/decision", "internal/document", "internal/document/check", "internal/engine", "internal/face", "internal/face/liveness", "internal/idempotency",
 		"internal/metering", "internal/operator", "internal/profile", "internal/requestlog", "internal/store", "internal/tenant", "internal/vault", "internal/webhook", "internal/workflow",
 	},
-	"internal/e2e":          {"internal/tenant/signing"}, // the real program under test
+	"internal/e2e":          {"internal/store", "internal/tenant/signing"}, // the real program under test, and a database that can be killed
 	"internal/e2e/contract": {},
-	"internal/e2e/fault":    {},
+	"internal/e2e/fault":    {}, // tests only
+	"internal/e2e/load":     {}, // tests only
 	"internal/workflow": {
 		"internal/decision", "internal/document", "internal/document/check", "internal/engine", "internal/face", "internal/face/liveness", "internal/fence", "internal/metering",
 		"internal/profile", "internal/queue", "internal/store", "internal/vault", "internal/vision", "internal/webhook",

@@ -30,7 +30,7 @@ func (m *MigrateCmd) Run(ctx context.Context, c *console) error {
 // AdminCmd is `ekyc admin`: what must be done before anybody can log in.
 type AdminCmd struct {
 	RootKey  RootKeyCmd  `cmd:"" help:"Make the file of the root keys. Without it nothing that is stored can be read: keep a copy apart from the database."`
-	Operator OperatorCmd `cmd:"" help:"Make an operator's account, or give it another password."`
+	Operator OperatorCmd `cmd:"" help:"Make an owner's account, or open the one that is there again: another password, no one-time codes, the role owner."`
 }
 
 // RootKeyCmd is `ekyc admin root-key`.

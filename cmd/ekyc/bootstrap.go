@@ -101,9 +101,12 @@ func setOperator(ctx context.Context, operators *operator.Service, email, passwo
 		return err
 	}
 	for _, o := range list {
-		if o.Email == email {
-			return operators.SetPassword(ctx, o.ID, password)
+		if o.Email != email {
+			continue
 		}
+		// Who stands at the machine may do everything: a lost device, a closed account and a lost role are mended as well.
+		_, err := operators.SetRole(ctx, o.ID, operator.Owner)
+		return errors.Join(err, operators.SetPassword(ctx, o.ID, password), operators.ResetTOTP(ctx, o.ID), operators.Enable(ctx, o.ID))
 	}
 	return ekyc.Errorf(ekyc.ErrConflict, "the operator's account is taken and cannot be found")
 }

@@ -15,6 +15,9 @@ type EngineCmd struct {
 
 // Run serves the parent until it hangs up. The models are not closed: work may be under way, and the process ends.
 func (e *EngineCmd) Run(ctx context.Context) error {
+	if err := fence.Confine(e.ModelsDir); err != nil {
+		return err
+	}
 	conn, err := fence.InheritedConn()
 	if err != nil {
 		return err

@@ -95,7 +95,7 @@ func run(ctx context.Context, args []string, c *console) (code int) {
 		kong.UsageOnError(),
 		kong.Writers(c.out, c.err),
 		kong.Exit(func(status int) { exited = status }),
-		kong.Vars{"version": programVersion(), "models_dir": models.DefaultDir(), "data_dir": defaultDataDir(), "parts": strings.Join(bench.Parts, ", ")},
+		kong.Vars{"version": programVersion(), "models_dir": models.DefaultDir(), "data_dir": defaultDataDir(), "metrics_listen": defaultMetrics, "parts": strings.Join(bench.Parts, ", ")},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(c),
 	)

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -55,59 +57,79 @@ func (d deliverySpans) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// observe registers the gauges that are read when somebody scrapes.
+// observe registers what is read when somebody scrapes. What concerns the whole queue is told by every process alike: take the maximum.
 func (p *platform) observe() error {
+	return errors.Join(p.observeQueue(), p.observeEngine(), p.observeDatabase())
+}
+
+func (p *platform) observeQueue() error {
 	meter := otel.Meter("ekyc")
-	gauge := func(name, description string) metric.Float64ObservableGauge {
-		g, err := meter.Float64ObservableGauge(name, metric.WithDescription(description))
-		if err != nil {
-			panic(err) // the names are constants
-		}
-		return g
+	jobs, err := meter.Float64ObservableGauge("ekyc.queue.jobs", metric.WithDescription("Jobs of all processes by state."))
+	oldest, err2 := meter.Float64ObservableGauge("ekyc.queue.oldest", metric.WithDescription("Seconds since the job that has been due longest was."))
+	due, err3 := meter.Float64ObservableGauge("ekyc.webhooks.due", metric.WithDescription("Webhook deliveries that are due."))
+	late, err4 := meter.Float64ObservableGauge("ekyc.webhooks.oldest", metric.WithDescription("Seconds since the delivery that has been due longest was."))
+	if err := errors.Join(err, err2, err3, err4); err != nil {
+		return err
 	}
-	jobs := gauge("ekyc.queue.jobs", "Jobs by state.")
-	oldest := gauge("ekyc.queue.oldest", "Seconds since the job that has been due longest was.")
-	engines := gauge("ekyc.engine.processes", "Engine processes by state.")
-	waiting := gauge("ekyc.engine.waiting", "Requests that wait for an engine process, by class.")
-	requests := gauge("ekyc.engine.requests", "Requests to the engine since the start, by outcome.")
-	deaths := gauge("ekyc.engine.deaths", "Engine processes that ended since the start, by cause.")
-	dropped := gauge("ekyc.requestlog.dropped", "Entries of the request log that were lost for want of room.")
-	deliveries := gauge("ekyc.webhooks.due", "Webhook deliveries that are due.")
-	lateness := gauge("ekyc.webhooks.oldest", "Seconds since the delivery that has been due longest was.")
-	conns := gauge("ekyc.database.connections", "Connections by role and state.")
-	_, err := meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+	_, err = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		if d, err := p.jobs.QueueDepth(ctx); err == nil {
 			for state, n := range map[string]int{"queued": d.Queued, "waiting": d.Waiting, "running": d.Running, "dead": d.Dead} {
 				o.ObserveFloat64(jobs, float64(n), label("state", state))
 			}
 			o.ObserveFloat64(oldest, d.Oldest.Seconds())
 		}
-		if due, oldest, err := p.webhooks.Backlog(ctx); err == nil {
-			o.ObserveFloat64(deliveries, float64(due))
-			o.ObserveFloat64(lateness, oldest.Seconds())
-		}
-		s := p.engine.Stats()
-		for state, n := range map[string]int{"ready": s.Ready, "busy": s.Busy, "all": s.Children} {
-			o.ObserveFloat64(engines, float64(n), label("state", state))
-		}
-		o.ObserveFloat64(waiting, float64(s.WaitingInteractive), label("class", "interactive"))
-		o.ObserveFloat64(waiting, float64(s.WaitingBackground), label("class", "background"))
-		for outcome, n := range map[string]int64{"answered": s.Answered, "retried": s.Retried, "failed": s.Failed, "overloaded": s.Overloaded} {
-			o.ObserveFloat64(requests, float64(n), label("outcome", outcome))
-		}
-		for cause, n := range map[string]int64{"crash": s.Crashed, "timeout": s.TimedOut, "memory": s.OverMemory, "strayed": s.Strayed, "protocol": s.Faulty} {
-			o.ObserveFloat64(deaths, float64(n), label("cause", cause))
-		}
-		o.ObserveFloat64(dropped, float64(p.requests.Dropped()))
-		for role, pool := range map[string]interface {
-			AcquiredConns() int32
-			IdleConns() int32
-		}{"service": p.db.ServicePool().Stat(), "system": p.db.SystemPool().Stat()} {
-			o.ObserveFloat64(conns, float64(pool.AcquiredConns()), metric.WithAttributes(attribute.String("role", role), attribute.String("state", "used")))
-			o.ObserveFloat64(conns, float64(pool.IdleConns()), metric.WithAttributes(attribute.String("role", role), attribute.String("state", "idle")))
+		if n, age, err := p.webhooks.Backlog(ctx); err == nil {
+			o.ObserveFloat64(due, float64(n))
+			o.ObserveFloat64(late, age.Seconds())
 		}
 		return nil
-	}, jobs, oldest, engines, waiting, requests, deaths, dropped, deliveries, lateness, conns)
+	}, jobs, oldest, due, late)
+	return err
+}
+
+func (p *platform) observeEngine() error {
+	meter := otel.Meter("ekyc")
+	processes, err := meter.Int64ObservableGauge("ekyc.engine.processes", metric.WithDescription("Engine processes by state."))
+	waiting, err2 := meter.Int64ObservableGauge("ekyc.engine.waiting", metric.WithDescription("Requests that wait for an engine process, by class."))
+	requests, err3 := meter.Int64ObservableCounter("ekyc.engine.requests", metric.WithDescription("Requests to the engine, by outcome."))
+	deaths, err4 := meter.Int64ObservableCounter("ekyc.engine.deaths", metric.WithDescription("Engine processes that ended, by cause."))
+	if err := errors.Join(err, err2, err3, err4); err != nil {
+		return err
+	}
+	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		s := p.engine.Stats()
+		for state, n := range map[string]int{"ready": s.Ready, "busy": s.Busy, "all": s.Children} {
+			o.ObserveInt64(processes, int64(n), label("state", state))
+		}
+		o.ObserveInt64(waiting, int64(s.WaitingInteractive), label("class", "interactive"))
+		o.ObserveInt64(waiting, int64(s.WaitingBackground), label("class", "background"))
+		for outcome, n := range map[string]int64{"answered": s.Answered, "retried": s.Retried, "failed": s.Failed, "overloaded": s.Overloaded} {
+			o.ObserveInt64(requests, n, label("outcome", outcome))
+		}
+		for cause, n := range map[string]int64{"crash": s.Crashed, "timeout": s.TimedOut, "memory": s.OverMemory, "strayed": s.Strayed, "protocol": s.Faulty} {
+			o.ObserveInt64(deaths, n, label("cause", cause))
+		}
+		return nil
+	}, processes, waiting, requests, deaths)
+	return err
+}
+
+func (p *platform) observeDatabase() error {
+	meter := otel.Meter("ekyc")
+	conns, err := meter.Int64ObservableGauge("ekyc.database.connections", metric.WithDescription("Connections by role and state."))
+	dropped, err2 := meter.Int64ObservableCounter("ekyc.requestlog.dropped", metric.WithDescription("Entries of the request log that were lost for want of room."))
+	if err := errors.Join(err, err2); err != nil {
+		return err
+	}
+	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		o.ObserveInt64(dropped, p.requests.Dropped())
+		for role, pool := range map[string]*pgxpool.Pool{"service": p.db.ServicePool(), "system": p.db.SystemPool()} {
+			stat := pool.Stat()
+			o.ObserveInt64(conns, int64(stat.AcquiredConns()), metric.WithAttributes(attribute.String("role", role), attribute.String("state", "used")))
+			o.ObserveInt64(conns, int64(stat.IdleConns()), metric.WithAttributes(attribute.String("role", role), attribute.String("state", "idle")))
+		}
+		return nil
+	}, conns, dropped)
 	return err
 }
 

@@ -69,8 +69,11 @@ type telemetryFlags struct {
 	LogLevel      slog.Level `help:"Least level that is logged: debug, info, warn or error." default:"info" env:"EKYC_LOG_LEVEL"`
 	TraceEndpoint string     `help:"Where traces are sent, OTLP over HTTP, such as http://localhost:4318." env:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL"`
 	TraceShare    float64    `help:"Share of the traces that is sent, 0 to 1." default:"1" env:"EKYC_TRACE_SHARE"`
-	MetricsListen string     `help:"Address of /metrics for Prometheus; empty for none." default:"127.0.0.1:9464" env:"EKYC_METRICS_LISTEN"`
+	MetricsListen string     `help:"Address of /metrics for Prometheus; empty for none." default:"${metrics_listen}" env:"EKYC_METRICS_LISTEN"`
 }
+
+// defaultMetrics is the usual port of OpenTelemetry's exporter for Prometheus.
+const defaultMetrics = "127.0.0.1:9464"
 
 // serviceFlags are those of every process of the service.
 type serviceFlags struct {
@@ -78,7 +81,7 @@ type serviceFlags struct {
 	databaseFlags
 	telemetryFlags
 	Region        string            `help:"This node's region; the identifiers of its tenants' keys carry it." default:"eu1" env:"EKYC_REGION"`
-	RegionURLs    map[string]string `help:"Base URL of each region, as region=URL." env:"EKYC_REGION_URLS" mapsep:","`
+	RegionURLs    map[string]string `help:"Base URL of each region, as region=URL." name:"region-urls" env:"EKYC_REGION_URLS" mapsep:","`
 	Engines       int               `help:"Engine processes, each with one request at a time; 0 for one a core." default:"0" env:"EKYC_ENGINES"`
 	EngineMemory  int64             `help:"Most memory of one engine process, in MiB." default:"2048" env:"EKYC_ENGINE_MEMORY_MIB"`
 	EngineTimeout time.Duration     `help:"Longest that an engine works on one request." default:"30s" env:"EKYC_ENGINE_TIMEOUT"`
@@ -147,6 +150,9 @@ func (f *serviceFlags) open(ctx context.Context, r role) (p *platform, err error
 	if err = f.assemble(p, r); err != nil {
 		return p, err
 	}
+	if err = p.vault.ReplayErasures(ctx); err != nil { // a restore may have brought keys back
+		return p, err
+	}
 	return p, p.observe()
 }
 
@@ -168,7 +174,8 @@ func (f *serviceFlags) openEngine(ctx context.Context, p *platform) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	p.engine, err = fence.Start(ctx, fence.Options{
+	// A stop lets requests and jobs end first, so the engines do not see the context that ends with the first signal.
+	p.engine, err = fence.Start(context.WithoutCancel(ctx), fence.Options{
 		Command:  []string{self, "engine", "--models-dir", f.ModelsDir, "--profile", string(f.Profile)},
 		Children: f.engines(), Timeout: f.EngineTimeout, MemoryLimit: f.EngineMemory << 20, Logger: p.logger, TraceParent: traceParent,
 	})

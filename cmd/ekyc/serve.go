@@ -7,11 +7,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"ekyc"
 	"ekyc/internal/api"
-	"ekyc/internal/telemetry"
 )
 
 // edgeFlags are those of a process that answers requests.
@@ -80,7 +80,7 @@ func (f *edgeFlags) listen(ctx context.Context, p *platform, s *serviceFlags) (*
 		handler http.Handler
 		url     *string
 		path    string
-	}{{f.Listen, server.Client(), &out.client, ""}, {f.AdminListen, server.Admin(), &out.admin, ""}, {s.MetricsListen, telemetry.MetricsHandler(), &out.metrics, "/metrics"}} {
+	}{{f.Listen, server.Client(), &out.client, ""}, {f.AdminListen, server.Admin(), &out.admin, ""}, {s.MetricsListen, p.watch(), &out.metrics, "/metrics"}} {
 		if part.address == "" {
 			continue
 		}
@@ -96,11 +96,17 @@ func (f *edgeFlags) listen(ctx context.Context, p *platform, s *serviceFlags) (*
 // serve starts one server and gives its base URL.
 func (s *servers) serve(ctx context.Context, address string, handler http.Handler, logger *slog.Logger) (string, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if address == defaultMetrics && errors.Is(err, syscall.EADDRINUSE) { // another process of this machine, and nobody chose the port
+		listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err == nil {
+			logger.Warn("the usual address of metrics is in use", "address", listener.Addr().String())
+		}
+	}
 	if err != nil {
 		return "", ekyc.Errorf(ekyc.ErrInvalidArgument, "cannot listen on %s; is it in use, or not of this machine?", address).Because(err)
 	}
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, DisableGeneralOptionsHandler: true,
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 	s.list = append(s.list, server)

@@ -69,7 +69,8 @@ func (u *UpCmd) openDatabase(ctx context.Context) (stop func() error, err error)
 	if err != nil {
 		return nil, err
 	}
-	u.DatabaseURL = private.URL()
+	private.Keep()
+	u.DatabaseURL, u.OwnerURL = private.ServiceURL(), private.URL()
 	return private.Close, nil
 }
 
@@ -85,16 +86,15 @@ func (u *UpCmd) run(ctx context.Context, c *console, p *platform) error {
 	if err != nil {
 		return err
 	}
+	if err := p.awaitEngine(ctx); err != nil {
+		return errors.Join(err, servers.stop())
+	}
 	stop, err := p.work(ctx)
 	if err != nil {
 		return errors.Join(err, servers.stop())
 	}
-	err = p.awaitEngine(ctx)
-	if err == nil {
-		demo.BaseURL, demo.AdminURL, demo.MetricsURL = servers.client, servers.admin, servers.metrics
-		err = u.announce(c, demo)
-	}
-	if err == nil {
+	demo.BaseURL, demo.AdminURL, demo.MetricsURL = servers.client, servers.admin, servers.metrics
+	if err = u.announce(c, demo); err == nil {
 		<-ctx.Done()
 		p.logger.Info("stopping")
 	}
@@ -138,7 +138,8 @@ func writeSecretFile(path string, content []byte) error {
 		return ekyc.Errorf(ekyc.ErrFileUnreadable, "%s cannot be written", path).Because(err)
 	}
 	defer os.Remove(f.Name())
-	if _, err := f.Write(content); err == nil {
+	_, err = f.Write(content)
+	if err == nil {
 		err = f.Sync()
 	}
 	if err := errors.Join(err, f.Close()); err != nil {

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"net/http"
 	"sync"
 	"time"
 
@@ -24,22 +26,38 @@ func (w *WorkerCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	metrics := &servers{}
+	watched := &servers{}
 	if w.MetricsListen != "" {
-		if _, err := metrics.serve(ctx, w.MetricsListen, telemetry.MetricsHandler(), p.logger); err != nil {
+		if _, err := watched.serve(ctx, w.MetricsListen, p.watch(), p.logger); err != nil {
 			return errors.Join(err, p.Close())
 		}
 	}
+	// No job is taken before there is an engine for it.
+	if err := p.awaitEngine(ctx); err != nil {
+		return errors.Join(err, watched.stop(), p.Close())
+	}
 	stop, err := p.work(ctx)
 	if err != nil {
-		return errors.Join(err, metrics.stop(), p.Close())
+		return errors.Join(err, watched.stop(), p.Close())
 	}
-	if err = p.awaitEngine(ctx); err == nil {
-		p.logger.Info("working")
-		<-ctx.Done()
-		p.logger.Info("stopping")
-	}
-	return errors.Join(err, stop(), metrics.stop(), p.Close())
+	p.logger.Info("working")
+	<-ctx.Done()
+	p.logger.Info("stopping")
+	return errors.Join(stop(), watched.stop(), p.Close())
+}
+
+// watch serves what an operator asks of a process: /metrics, and /ready, which is 503 while the engine or the database is away.
+func (p *platform) watch() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", telemetry.MetricsHandler())
+	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, r *http.Request) {
+		if p.engine.Stats().Ready == 0 || p.db.Ready(r.Context()) != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	return mux
 }
 
 // workTimeout is how long a stop waits for verifications under way; what is not done by then is taken up again from its last step.
@@ -54,7 +72,9 @@ func (p *platform) work(ctx context.Context) (stop func() error, err error) {
 	sweeping, end := context.WithCancel(context.WithoutCancel(ctx))
 	var group sync.WaitGroup
 	group.Go(func() { p.jobs.Run(sweeping) })
-	group.Go(func() { p.sweep(sweeping) })
+	for _, part := range p.upkeep() {
+		group.Go(func() { p.sweep(sweeping, part) })
+	}
 	return func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), workTimeout)
 		defer cancel()
@@ -70,18 +90,18 @@ func (p *platform) work(ctx context.Context) (stop func() error, err error) {
 	}, nil
 }
 
-// sweepEvery is the pace of what nobody waits for: expired reservations, old signatures, files without rows, deliveries whose wake-up was lost.
-const sweepEvery = 10 * time.Second
-
-func (p *platform) sweep(ctx context.Context) {
-	parts := []struct {
-		name string
-		run  func(context.Context) error
-	}{
-		{"metering", func(ctx context.Context) error { _, err := p.metering.Sweep(ctx); return err }},
-		{"admission", func(ctx context.Context) error { _, err := p.admission.Sweep(ctx); return err }},
-		{"webhooks", p.webhooks.Sweep}, {"vault", p.vault.Sweep}, {"idempotency", p.repeats.Sweep}, {"operators", p.operators.Sweep},
-		{"request log", func(ctx context.Context) error {
+// upkeep is what nobody waits for, each part at its own pace and in its own time.
+func (p *platform) upkeep() []upkeepPart {
+	const soon, now = time.Minute, 10 * time.Second
+	return []upkeepPart{
+		{"reservations", soon, func(ctx context.Context) error { _, err := p.metering.Sweep(ctx); return err }},
+		{"signatures", now, func(ctx context.Context) error { _, err := p.admission.Sweep(ctx); return err }},
+		{"deliveries", now, p.webhooks.Sweep},
+		{"media", soon, p.vault.Sweep},
+		{"files", time.Hour, p.vault.SweepFiles},
+		{"remembered answers", soon, p.repeats.Sweep},
+		{"sessions", soon, p.operators.Sweep},
+		{"request log", time.Hour, func(ctx context.Context) error {
 			if err := p.requests.EnsurePartitions(ctx); err != nil {
 				return err
 			}
@@ -89,19 +109,29 @@ func (p *platform) sweep(ctx context.Context) {
 			return err
 		}},
 	}
-	ticker := time.NewTicker(sweepEvery)
-	defer ticker.Stop()
+}
+
+type upkeepPart struct {
+	name  string
+	every time.Duration
+	run   func(context.Context) error
+}
+
+// sweep runs one part until ctx ends. It begins somewhere in its first tenth, so that processes that start together do not sweep together.
+func (p *platform) sweep(ctx context.Context, part upkeepPart) {
+	wait := rand.N(part.every / 10)
 	for {
-		for _, part := range parts {
-			if err := part.run(ctx); err != nil && ctx.Err() == nil {
-				p.logger.Warn("sweeping failed and is tried again", "part", part.name, "error.message", err.Error())
-			}
-		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-time.After(wait):
 		}
+		wait = part.every
+		limited, cancel := context.WithTimeout(ctx, part.every)
+		if err := part.run(limited); err != nil && ctx.Err() == nil {
+			p.logger.Warn("upkeep failed and is tried again", "part", part.name, "error.message", err.Error())
+		}
+		cancel()
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"context"
 	"embed"
 	"encoding/hex"
-	"io/fs"
 	"sync"
 	"time"
 
@@ -24,15 +23,7 @@ import (
 var files embed.FS
 
 // Migrations are the tables of this package.
-var Migrations = store.Migrations{Package: "admission", Files: subtree()}
-
-func subtree() fs.FS {
-	sub, err := fs.Sub(files, "migrations")
-	if err != nil {
-		panic(err) // the name is a constant
-	}
-	return sub
-}
+var Migrations = store.Migrations{Package: "admission", Files: files, Directory: "migrations"}
 
 // Request is one that [tenant.Service.Authenticate] has found authentic.
 type Request struct {

@@ -56,7 +56,8 @@ type TenantList struct {
 	NextAfter ekyc.ID        `json:"next_after" doc:"Empty at the end."`
 }
 
-type tenantParams struct {
+// TenantParams name a tenant. Structs of parameters that others embed are exported: huma passes over embedded ones that are not.
+type TenantParams struct {
 	Tenant string `path:"tenant" maxLength:"64" doc:"The tenant."`
 }
 
@@ -77,8 +78,8 @@ type PlanBody struct {
 	Weight        int                   `json:"weight" minimum:"1" maximum:"100"`
 	RatePerMinute int                   `json:"rate_per_minute" minimum:"1"`
 	RatePerDay    int                   `json:"rate_per_day" minimum:"1"`
-	Quotas        map[ekyc.Module]int64 `json:"quotas,omitempty"`
-	Overage       bool                  `json:"overage,omitempty"`
+	Quotas        map[ekyc.Module]int64 `json:"quotas" doc:"Units a month by module; a module that is left out is unlimited."`
+	Overage       bool                  `json:"overage"`
 }
 
 // PlanList lists the plans in force.
@@ -158,7 +159,7 @@ func (s *Server) createTenant(ctx context.Context, _ *Call, _ *none, b *TenantBo
 	return &out, err
 }
 
-func (s *Server) getTenant(ctx context.Context, _ *Call, p *tenantParams, _ *none) (*TenantAnswer, error) {
+func (s *Server) getTenant(ctx context.Context, _ *Call, p *TenantParams, _ *none) (*TenantAnswer, error) {
 	return withID(ekyc.KindTenant, p.Tenant, func(id ekyc.ID) (*TenantAnswer, error) {
 		t, err := s.Tenants.GetTenant(ctx, id)
 		out := TenantAnswer(t)
@@ -166,7 +167,7 @@ func (s *Server) getTenant(ctx context.Context, _ *Call, p *tenantParams, _ *non
 	})
 }
 
-func (s *Server) updateTenant(ctx context.Context, _ *Call, p *tenantParams, b *TenantPatch) (*TenantAnswer, error) {
+func (s *Server) updateTenant(ctx context.Context, _ *Call, p *TenantParams, b *TenantPatch) (*TenantAnswer, error) {
 	return withID(ekyc.KindTenant, p.Tenant, func(id ekyc.ID) (*TenantAnswer, error) {
 		t, err := s.Tenants.UpdateTenant(ctx, id, tenant.TenantUpdate{Name: b.Name, Country: b.Country, SupportEmail: b.SupportEmail, Plan: b.Plan})
 		out := TenantAnswer(t)
@@ -174,8 +175,8 @@ func (s *Server) updateTenant(ctx context.Context, _ *Call, p *tenantParams, b *
 	})
 }
 
-func (s *Server) setStatus(status tenant.Status) func(context.Context, *Call, *tenantParams, *none) (*TenantAnswer, error) {
-	return func(ctx context.Context, _ *Call, p *tenantParams, _ *none) (*TenantAnswer, error) {
+func (s *Server) setStatus(status tenant.Status) func(context.Context, *Call, *TenantParams, *none) (*TenantAnswer, error) {
+	return func(ctx context.Context, _ *Call, p *TenantParams, _ *none) (*TenantAnswer, error) {
 		return withID(ekyc.KindTenant, p.Tenant, func(id ekyc.ID) (*TenantAnswer, error) {
 			t, err := s.Tenants.SetStatus(ctx, id, status)
 			out := TenantAnswer(t)

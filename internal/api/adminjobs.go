@@ -62,7 +62,8 @@ type DeadDeliveryList struct {
 	NextAfter  ekyc.ID        `json:"next_after" doc:"Empty at the end."`
 }
 
-type adminListParams struct {
+// AdminListParams bound a list over all tenants.
+type AdminListParams struct {
 	Page
 	Span
 	TenantID    string `query:"tenant_id" maxLength:"64"`
@@ -70,7 +71,7 @@ type adminListParams struct {
 }
 
 type adminJobListParams struct {
-	adminListParams
+	AdminListParams
 	Status string `query:"status" enum:"queued,running,completed,failed,cancelled"`
 }
 
@@ -127,7 +128,7 @@ func (s *Server) requeue(ctx context.Context, _ *Call, p *jobParams, _ *none) (*
 	})
 }
 
-func (s *Server) deadDeliveries(ctx context.Context, _ *Call, p *adminListParams, _ *none) (*DeadDeliveryList, error) {
+func (s *Server) deadDeliveries(ctx context.Context, _ *Call, p *AdminListParams, _ *none) (*DeadDeliveryList, error) {
 	after, err := p.cursor(ekyc.KindDelivery)
 	if err != nil {
 		return nil, err
@@ -146,7 +147,7 @@ func (s *Server) deadDeliveries(ctx context.Context, _ *Call, p *adminListParams
 }
 
 func (s *Server) adminResend(ctx context.Context, _ *Call, p *scopeKeyParams, _ *none) (*DeliveryIDAnswer, error) {
-	return inScope(ctx, s, p.scopeParams, func(scope ekyc.Scope) (*DeliveryIDAnswer, error) {
+	return inScope(ctx, s, p.ScopeParams, func(scope ekyc.Scope) (*DeliveryIDAnswer, error) {
 		return s.resendDelivery(ctx, &Call{Scope: scope}, &deliveryParams{p.ID}, nil)
 	})
 }

@@ -10,29 +10,29 @@ import (
 	"ekyc/internal/tenant"
 )
 
-// scopeParams name a tenant's environment.
-type scopeParams struct {
-	tenantParams
+// ScopeParams name a tenant's environment.
+type ScopeParams struct {
+	TenantParams
 	Environment string `path:"environment" enum:"test,live" doc:"The environment."`
 }
 
 type scopeKeyParams struct {
-	scopeParams
+	ScopeParams
 	ID string `path:"id" maxLength:"64" doc:"The key."`
 }
 
 type scopePageParams struct {
-	scopeParams
+	ScopeParams
 	Page
 }
 
 type limitParams struct {
-	scopeParams
+	ScopeParams
 	Module string `path:"module" enum:"liveness,ocr,validate,face_match,kya,workflow" doc:"The module."`
 }
 
 // inScope runs act for an existing tenant's environment.
-func inScope[O any](ctx context.Context, s *Server, p scopeParams, act func(ekyc.Scope) (*O, error)) (*O, error) {
+func inScope[O any](ctx context.Context, s *Server, p ScopeParams, act func(ekyc.Scope) (*O, error)) (*O, error) {
 	return withID(ekyc.KindTenant, p.Tenant, func(id ekyc.ID) (*O, error) {
 		if _, err := s.Tenants.GetTenant(ctx, id); err != nil {
 			return nil, err
@@ -58,14 +58,14 @@ func (s *Server) adminKeyRoutes(f *surface) {
 }
 
 func (s *Server) adminListKeys(ctx context.Context, _ *Call, p *scopePageParams, _ *none) (*KeyList, error) {
-	return inScope(ctx, s, p.scopeParams, func(scope ekyc.Scope) (*KeyList, error) {
+	return inScope(ctx, s, p.ScopeParams, func(scope ekyc.Scope) (*KeyList, error) {
 		return s.listKeys(ctx, &Call{Scope: scope}, &p.Page, nil)
 	})
 }
 
-func (s *Server) adminCreateKey(ctx context.Context, _ *Call, p *scopeParams, b *KeyBody) (*NewKeyAnswer, error) {
+func (s *Server) adminCreateKey(ctx context.Context, _ *Call, p *ScopeParams, b *KeyBody) (*NewKeyAnswer, error) {
 	return inScope(ctx, s, *p, func(scope ekyc.Scope) (*NewKeyAnswer, error) {
-		in, err := b.input()
+		in, err := b.input(s)
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +82,12 @@ type KeyLimitsBody struct {
 }
 
 func (s *Server) adminKeyLimits(ctx context.Context, _ *Call, p *scopeKeyParams, b *KeyLimitsBody) (*KeyAnswer, error) {
-	return inScope(ctx, s, p.scopeParams, func(scope ekyc.Scope) (*KeyAnswer, error) {
+	return inScope(ctx, s, p.ScopeParams, func(scope ekyc.Scope) (*KeyAnswer, error) {
+		if b.EndpointLimits != nil {
+			if err := s.checkEndpoints(*b.EndpointLimits); err != nil {
+				return nil, err
+			}
+		}
 		key, err := s.Tenants.SetKeyLimits(ctx, scope, p.ID, tenant.KeyLimits(*b))
 		if err != nil {
 			return nil, err
@@ -93,11 +98,11 @@ func (s *Server) adminKeyLimits(ctx context.Context, _ *Call, p *scopeKeyParams,
 }
 
 func (s *Server) adminRolloverKey(ctx context.Context, _ *Call, p *scopeKeyParams, b *OverlapBody) (*NewKeyAnswer, error) {
-	return inScope(ctx, s, p.scopeParams, func(scope ekyc.Scope) (*NewKeyAnswer, error) { return s.rollover(ctx, scope, p.ID, b) })
+	return inScope(ctx, s, p.ScopeParams, func(scope ekyc.Scope) (*NewKeyAnswer, error) { return s.rollover(ctx, scope, p.ID, b) })
 }
 
 func (s *Server) adminRevokeKey(ctx context.Context, _ *Call, p *scopeKeyParams, _ *none) (*KeyAnswer, error) {
-	return inScope(ctx, s, p.scopeParams, func(scope ekyc.Scope) (*KeyAnswer, error) {
+	return inScope(ctx, s, p.ScopeParams, func(scope ekyc.Scope) (*KeyAnswer, error) {
 		return s.revokeKey(ctx, &Call{Scope: scope}, &keyParams{p.ID}, nil)
 	})
 }
@@ -116,7 +121,7 @@ func (s *Server) planQuotas(ctx context.Context, scope ekyc.Scope) (*QuotasAnswe
 	return &QuotasAnswer{Plan: plan.Name, PlanVersion: plan.Version, Quotas: orEmpty(list)}, err
 }
 
-func (s *Server) adminQuotas(ctx context.Context, _ *Call, p *scopeParams, _ *none) (*QuotasAnswer, error) {
+func (s *Server) adminQuotas(ctx context.Context, _ *Call, p *ScopeParams, _ *none) (*QuotasAnswer, error) {
 	return inScope(ctx, s, *p, func(scope ekyc.Scope) (*QuotasAnswer, error) { return s.planQuotas(ctx, scope) })
 }
 
@@ -126,7 +131,7 @@ type LimitBody struct {
 }
 
 func (s *Server) adminSetQuota(ctx context.Context, _ *Call, p *limitParams, b *LimitBody) (*QuotasAnswer, error) {
-	return inScope(ctx, s, p.scopeParams, func(scope ekyc.Scope) (*QuotasAnswer, error) {
+	return inScope(ctx, s, p.ScopeParams, func(scope ekyc.Scope) (*QuotasAnswer, error) {
 		if err := s.Metering.SetLimit(ctx, scope.Tenant, scope.Environment, ekyc.Module(p.Module), b.Units); err != nil {
 			return nil, err
 		}
@@ -135,7 +140,7 @@ func (s *Server) adminSetQuota(ctx context.Context, _ *Call, p *limitParams, b *
 }
 
 func (s *Server) adminClearQuota(ctx context.Context, _ *Call, p *limitParams, _ *none) (*QuotasAnswer, error) {
-	return inScope(ctx, s, p.scopeParams, func(scope ekyc.Scope) (*QuotasAnswer, error) {
+	return inScope(ctx, s, p.ScopeParams, func(scope ekyc.Scope) (*QuotasAnswer, error) {
 		if err := s.Metering.ClearLimit(ctx, scope.Tenant, scope.Environment, ekyc.Module(p.Module)); err != nil {
 			return nil, err
 		}

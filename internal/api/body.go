@@ -1,21 +1,18 @@
 package api
 
 import (
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"io"
-	"net/http"
-	"os"
+	"fmt"
 	"reflect"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"ekyc"
+	"ekyc/internal/face/liveness"
 )
 
 // Image is the bytes of a photograph, standard base64 in JSON. It decodes itself so that ten megabytes are read once.
@@ -51,42 +48,6 @@ func (i Image) MarshalText() ([]byte, error) {
 	return base64.StdEncoding.AppendEncode(make([]byte, 0, base64.StdEncoding.EncodedLen(len(i))), i), nil
 }
 
-// readBody reads the whole body, at most limit bytes, before a deadline, and hashes it on the way.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64, within time.Duration) ([]byte, [32]byte, error) {
-	tooLarge := ekyc.Errorf(ekyc.ErrBodyTooLarge, "the body may have %d bytes", limit).With("max_bytes", limit)
-	if r.ContentLength > limit {
-		return nil, [32]byte{}, tooLarge
-	}
-	control := http.NewResponseController(w)
-	if err := control.SetReadDeadline(time.Now().Add(within)); err == nil {
-		defer control.SetReadDeadline(time.Time{})
-	}
-	size := max(r.ContentLength, 0)
-	body := make([]byte, 0, size+1) // one more, so that the end is seen without growing
-	hash := sha256.New()
-	for {
-		if len(body) == cap(body) {
-			body = append(body, 0)[:len(body)]
-		}
-		n, err := r.Body.Read(body[len(body):min(cap(body), len(body)+readStep)])
-		hash.Write(body[len(body) : len(body)+n])
-		body = body[:len(body)+n]
-		switch {
-		case int64(len(body)) > limit:
-			return nil, [32]byte{}, tooLarge
-		case errors.Is(err, io.EOF):
-			return body, [32]byte(hash.Sum(nil)), nil
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return nil, [32]byte{}, ekyc.Errorf(ekyc.ErrRequestTimeout, "the body did not arrive within %s", within)
-		case err != nil:
-			return nil, [32]byte{}, ekyc.Errorf(ekyc.ErrBodyIncomplete, "the body ended early").Because(err)
-		}
-	}
-}
-
-// readStep keeps what was just read in the cache for the hash.
-const readStep = 256 << 10
-
 // decode reads strict JSON: one value, no unknown members, no member twice, valid UTF-8.
 func decode(body []byte, into any) error {
 	if len(body) == 0 {
@@ -106,12 +67,12 @@ func decode(body []byte, into any) error {
 	if !ok {
 		return ekyc.Errorf(ekyc.ErrMalformedJSON, "the body cannot be read as JSON").Because(err)
 	}
-	pointer := string(fault.JSONPointer)
+	pointer := known(string(fault.JSONPointer), into)
 	switch {
 	case errors.Is(err, errNotBase64):
 		return ekyc.Errorf(ekyc.ErrInvalidBase64, "%s is not standard base64 with padding", pointer).With("field", pointer)
 	case errors.Is(err, json.ErrUnknownName):
-		return ekyc.Errorf(ekyc.ErrUnknownField, "the body has a member that this route does not know").With("field", known(pointer, into))
+		return ekyc.Errorf(ekyc.ErrUnknownField, "the body has a member that this route does not know").With("field", unknown(string(fault.JSONPointer), into))
 	default:
 		return ekyc.Errorf(ekyc.ErrWrongType, "%s has another JSON type than this route expects", orRoot(pointer)).With("field", orRoot(pointer))
 	}
@@ -120,16 +81,6 @@ func decode(body []byte, into any) error {
 func orRoot(pointer string) string {
 	if pointer == "" {
 		return "/"
-	}
-	return pointer
-}
-
-// known cuts a pointer to a length that a name of a member can have. A client that mixes up name and value would otherwise find the value
-// in its own logs.
-func known(pointer string, _ any) string {
-	const longest = 80
-	if len(pointer) > longest {
-		return strings.ToValidUTF8(pointer[:longest], "") + "…"
 	}
 	return pointer
 }
@@ -150,20 +101,15 @@ func pointerOf(location string) string {
 // validated is a body that knows how to check itself, beyond what its schema says; the fields are JSON pointers.
 type validated interface{ problems() []FieldProblem }
 
-// checkBody holds a decoded body against its schema, and then against its own rules. Bodies with images skip the schema: their
-// few other members are checked by themselves, and ten megabytes need not be held against a pattern.
-func checkBody(registry huma.Registry, schema *huma.Schema, raw []byte, body any, skipSchema bool) error {
-	if !skipSchema {
-		var loose any
-		if err := json.Unmarshal(raw, &loose); err != nil {
-			return ekyc.Errorf(ekyc.ErrMalformedJSON, "the body cannot be read as JSON").Because(err)
-		}
-		result := &huma.ValidateResult{}
-		path := huma.NewPathBuffer([]byte{}, 0)
-		path.Push("body")
-		huma.Validate(registry, schema, path, huma.ModeWriteToServer, loose, result)
-		if len(result.Errors) > 0 {
-			return missingOr(invalidFields(result.Errors))
+// filmed is a body that may carry the frames of a recording.
+type filmed interface{ frames() []Image }
+
+// checkBody holds a decoded body against its own rules and its schema. Images are left out of it: that they are base64 is known once
+// they are decoded, and ten megabytes need not be held against a pattern.
+func checkBody(registry huma.Registry, schema *huma.Schema, raw []byte, body any, withImages bool) (err error) {
+	if f, ok := body.(filmed); ok {
+		if n := len(f.frames()); f.frames() != nil && (n < liveness.MinFrames || n > liveness.MaxFrames) {
+			return ekyc.Errorf(ekyc.ErrFramesCount, "%d frames were sent; %d to %d are accepted", n, liveness.MinFrames, liveness.MaxFrames).With("frames", n)
 		}
 	}
 	if v, ok := body.(validated); ok {
@@ -171,7 +117,33 @@ func checkBody(registry huma.Registry, schema *huma.Schema, raw []byte, body any
 			return missingOr(refuseFields(problems))
 		}
 	}
-	return nil
+	if withImages {
+		if raw, err = json.Marshal(body, json.WithMarshalers(withoutImages)); err != nil {
+			return fmt.Errorf("write a body down without its images: %w", err)
+		}
+	}
+	var loose any
+	if err := json.Unmarshal(raw, &loose); err != nil {
+		return ekyc.Errorf(ekyc.ErrMalformedJSON, "the body cannot be read as JSON").Because(err)
+	}
+	result := &huma.ValidateResult{}
+	path := huma.NewPathBuffer([]byte{}, 0)
+	path.Push("body")
+	huma.Validate(registry, schema, path, huma.ModeWriteToServer, loose, result)
+	if len(result.Errors) == 0 {
+		return nil
+	}
+	return missingOr(refuseFields(namedFields(problemsOf(result.Errors), body)))
+}
+
+// withoutImages writes a single byte in place of every image.
+var withoutImages = json.MarshalFunc(func(Image) ([]byte, error) { return []byte(`"AA=="`), nil })
+
+func namedFields(fields []FieldProblem, body any) []FieldProblem {
+	for i := range fields {
+		fields[i].Field = known(fields[i].Field, body)
+	}
+	return fields
 }
 
 // requiredProblem is how a missing member is told.

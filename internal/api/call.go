@@ -22,23 +22,37 @@ type Call struct {
 	Operator  *operator.Operator // of a platform route
 	Scope     ekyc.Scope
 
-	started time.Time
-	from    netip.Addr // who asks, behind the operator's own proxies
-	route   string     // template
-	traceID string
-	target  string
-	body    []byte
-	hash    [sha256.Size]byte
+	session   string // the operator's token
+	started   time.Time
+	from      netip.Addr // who asks, behind the operator's own proxies
+	route     string     // template
+	method    string     // one of the known ones
+	traceID   string
+	target    string
+	body      []byte
+	received  int64 // bytes of the body
+	hash      [sha256.Size]byte
+	signature string // as it was sent
 
 	claim    *idempotency.Claim
 	rendered []byte // the answer, where it was written down in the work's own transaction
 	replayed bool
 
+	unread   bool // a parameter was refused before the route's own work began
 	code     ekyc.ErrorCode
 	module   ekyc.Module
 	billed   bool
 	header   http.Header // of the answer
 	released func()      // gives back the memory that the body was admitted for
+}
+
+// letGo frees the body and the memory that it was admitted for; the work is done with it.
+func (c *Call) letGo() {
+	c.body = nil
+	if c.released != nil {
+		c.released()
+		c.released = nil
+	}
 }
 
 type callKey struct{}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -26,18 +27,16 @@ var tracer = otel.Tracer("ekyc/api")
 // edge is around every request: trace, the one shape of errors also for what no route takes, panics, logs and metrics.
 func (s *Server) edge(f *surface) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		call := &Call{started: time.Now(), target: r.URL.RequestURI(), header: w.Header()}
+		call := &Call{started: time.Now(), method: knownMethod(r.Method), target: targetOf(r), header: w.Header()}
 		ctx := otel.GetTextMapPropagator().Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-		ctx, span := tracer.Start(ctx, r.Method, trace.WithSpanKind(trace.SpanKindServer))
+		ctx, span := tracer.Start(ctx, call.method, trace.WithSpanKind(trace.SpanKindServer))
 		call.traceID = traceIDOf(ctx)
 		recorder := &recorder{ResponseWriter: w, status: http.StatusOK}
 		r = r.WithContext(withCall(ctx, call))
 		setHeaders(w.Header(), call.traceID)
 		defer func() {
-			if call.released != nil {
-				call.released()
-			}
-			s.account(ctx, span, r, call, recorder)
+			call.letGo()
+			s.account(ctx, span, call, recorder)
 		}()
 		defer s.rescue(ctx, call, recorder)
 		if allowed, unrouted := f.unrouted(r); unrouted {
@@ -74,9 +73,18 @@ func (s *Server) rescue(ctx context.Context, call *Call, w *recorder) {
 	if call.claim != nil {
 		call.claim.Release(context.WithoutCancel(ctx))
 	}
-	if !w.wrote {
-		s.refuse(ctx, w, call, ekyc.Errorf(ekyc.ErrInternal, "an unexpected fault; the trace id tells us which"))
+	if w.wrote {
+		panic(http.ErrAbortHandler) // the client must see that the answer is not whole
 	}
+	s.refuse(ctx, w, call, ekyc.Errorf(ekyc.ErrInternal, "an unexpected fault; the trace id tells us which"))
+}
+
+// targetOf is the request target as it was sent, which is what was signed; of the absolute form that proxies use, what follows the host.
+func targetOf(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		return r.RequestURI
+	}
+	return r.URL.RequestURI()
 }
 
 // refuse answers with an error and logs the cause of what is our fault.
@@ -99,28 +107,28 @@ func (s *Server) note(ctx context.Context, call *Call, err error) *problem {
 }
 
 // account writes what happened to the span, the metrics, the log and the tenant's request log.
-func (s *Server) account(ctx context.Context, span trace.Span, r *http.Request, call *Call, w *recorder) {
+func (s *Server) account(ctx context.Context, span trace.Span, call *Call, w *recorder) {
 	took := time.Since(call.started)
 	route := call.route
 	if route == "" {
 		route = "unrouted"
 	}
-	span.SetName(r.Method + " " + route)
-	span.SetAttributes(attribute.String("http.route", route), attribute.String("http.request.method", r.Method), attribute.Int("http.response.status_code", w.status))
+	span.SetName(call.method + " " + route)
+	span.SetAttributes(attribute.String("http.route", route), attribute.String("http.request.method", call.method), attribute.Int("http.response.status_code", w.status))
 	if w.status >= 500 {
 		span.SetStatus(codes.Error, string(call.code))
 	}
 	span.End()
-	s.metrics.observe(ctx, r.Method, route, w.status, call.code, took)
+	s.metrics.observe(ctx, call.method, route, w.status, call.code, took)
 	s.options.Logger.LogAttrs(ctx, slog.LevelInfo, "request",
-		slog.String("http.request.method", r.Method), slog.String("http.route", route), slog.Int("http.response.status_code", w.status),
+		slog.String("http.request.method", call.method), slog.String("http.route", route), slog.Int("http.response.status_code", w.status),
 		slog.String("error.code", string(call.code)), slog.Int64("event.duration", took.Nanoseconds()), slog.String("tenant", string(call.Scope.Tenant)))
 	if call.Principal == nil || s.Requests == nil {
 		return
 	}
 	s.Requests.Add(requestlog.Entry{
-		At: call.started, Scope: call.Scope, KeyID: call.Principal.Key.ID, Method: r.Method, Route: route, Status: w.status, Code: call.code,
-		DurationMS: float64(took) / float64(time.Millisecond), BytesIn: int64(len(call.body)), BytesOut: w.bytes, TraceID: call.traceID,
+		At: call.started, Scope: call.Scope, KeyID: call.Principal.Key.ID, Method: call.method, Route: route, Status: w.status, Code: call.code,
+		DurationMS: float64(took) / float64(time.Millisecond), BytesIn: call.received, BytesOut: w.bytes, TraceID: call.traceID,
 		Module: call.module, Billed: call.billed,
 	})
 }
@@ -138,11 +146,20 @@ func (w *recorder) WriteHeader(status int) {
 		return
 	}
 	w.status, w.wrote = status, true
+	w.extend()
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// writePatience is how long a client may take for one piece of an answer; who reads nothing holds a connection no longer.
+const writePatience = 30 * time.Second
+
+func (w *recorder) extend() {
+	http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writePatience)) // a test's recorder has none
 }
 
 func (w *recorder) Write(b []byte) (int, error) {
 	w.wrote = true
+	w.extend()
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)
 	return n, err

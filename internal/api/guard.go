@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math"
-	"mime"
 	"net"
 	"net/http"
 	"net/netip"
@@ -49,6 +48,11 @@ func (s *Server) guard(rt route) func(huma.Context, func(huma.Context)) {
 			return // enter has answered
 		}
 		next(hc)
+		if call.unread && call.claim != nil {
+			if err := call.claim.Release(ctx); err != nil {
+				s.options.Logger.WarnContext(ctx, "an idempotency key was not settled", "error.message", err.Error())
+			}
+		}
 	}
 }
 
@@ -66,6 +70,9 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, call *Call, rt ro
 	case open:
 		return nil
 	case operators:
+		if _, given := r.Header[headerIdempotency]; given {
+			return ekyc.Errorf(ekyc.ErrHeaderInvalid, "the platform's routes take no %s", headerIdempotency).With("header", headerIdempotency)
+		}
 		return s.identifyOperator(r, call, rt)
 	}
 	if err := s.identify(w, r, call, rt); err != nil {
@@ -77,71 +84,32 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, call *Call, rt ro
 	return s.recall(w, r, call, rt)
 }
 
-// takeBody reads the body into memory that is bounded over all requests.
-func (s *Server) takeBody(w http.ResponseWriter, r *http.Request, call *Call, rt route) error {
-	limit := rt.maxBody
-	if r.ContentLength == 0 || !rt.hasBody {
-		limit = 0
-		if rt.hasBody {
-			limit = rt.maxBody
-		}
-	}
-	if r.ContentLength > limit {
-		return ekyc.Errorf(ekyc.ErrBodyTooLarge, "the body may have %d bytes", limit).With("max_bytes", limit)
-	}
-	if rt.hasBody {
-		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-		if err != nil || kind != "application/json" {
-			return ekyc.Errorf(ekyc.ErrUnsupportedMediaType, "the body must be application/json")
-		}
-	}
-	share := r.ContentLength
-	if share < 0 {
-		share = limit
-	}
-	if share > smallBody {
-		held := min(share*decodedFactor/4, s.options.BodyMemory)
-		ctx, cancel := context.WithTimeout(r.Context(), memoryWait)
-		err := s.memory.Acquire(ctx, held)
-		cancel()
-		if err != nil {
-			return ekyc.Errorf(ekyc.ErrOverloaded, "too many large bodies are being read").With("retry_after_seconds", 1)
-		}
-		call.released = func() { s.memory.Release(held) }
-	}
-	var err error
-	call.body, call.hash, err = readBody(w, r, limit, s.options.BodyTimeout)
-	return err
-}
-
-const (
-	smallBody     = 64 << 10               // bodies up to this are not counted against the memory for bodies
-	decodedFactor = 7                      // quarters: the body itself, and three quarters of it again decoded
-	memoryWait    = 500 * time.Millisecond // for others to finish
-)
-
 // identify checks key, signature, replay and limits, and the scope that the route needs.
 func (s *Server) identify(w http.ResponseWriter, r *http.Request, call *Call, rt route) error {
 	request := tenant.SignedRequest{
 		KeyID: r.Header.Get(headerKey), Timestamp: r.Header.Get(headerTimestamp), Signature: r.Header.Get(headerSignature),
 		Method: r.Method, Target: call.target, BodySHA256: call.hash, RemoteIP: call.from,
 	}
+	call.signature = request.Signature
 	for attempt := 0; ; attempt++ {
 		principal, err := s.Tenants.Authenticate(r.Context(), request)
 		if err != nil {
 			return err
 		}
 		call.Principal, call.Scope = principal, principal.Key.Scope
-		if rt.scope != "" && !slices.Contains(principal.Key.Scopes, rt.scope) {
-			return ekyc.Errorf(ekyc.ErrScopeDenied, "the key lacks the scope %q", rt.scope).With("scope", rt.scope)
-		}
 		seconds, _ := strconv.ParseInt(request.Timestamp, 10, 64) // Authenticate has read it
 		outcome, err := s.Admission.Admit(r.Context(), admission.Request{
 			Principal: principal, Signature: request.Signature, Timestamp: time.Unix(seconds, 0), Endpoint: rt.method + " " + rt.path,
 		})
 		setLimits(w.Header(), outcome.Windows)
-		if err != nil || !outcome.Stale {
+		if err != nil {
 			return err
+		}
+		if !outcome.Stale {
+			if rt.scope == "" {
+				return nil
+			}
+			return principal.Require(rt.scope) // after the limits, which count this request too
 		}
 		if attempt == 2 {
 			return ekyc.Errorf(ekyc.ErrUnavailable, "the key is being changed")
@@ -203,10 +171,10 @@ func (s *Server) identifyOperator(r *http.Request, call *Call, rt route) error {
 	if err != nil {
 		return err
 	}
-	if !who.Role.Allows(rt.permission) {
-		return ekyc.Errorf(ekyc.ErrRoleDenied, "the role %s does not permit this", who.Role)
+	if err := who.Require(rt.permission); err != nil {
+		return err
 	}
-	call.Operator = who
+	call.Operator, call.session = who, token
 	return nil
 }
 
@@ -215,8 +183,8 @@ func (s *Server) recall(w http.ResponseWriter, r *http.Request, call *Call, rt r
 	if _, given := r.Header[headerIdempotency]; !given {
 		return nil
 	}
-	of := sha256.New()
-	fmt.Fprintf(of, "%s\n%s\n%x", r.Method, call.target, call.hash)
+	of := sha256.New() // the query is left out: it is varied to sign the same request again within a second
+	fmt.Fprintf(of, "%s\n%s\n%x", r.Method, r.URL.EscapedPath(), call.hash)
 	claim, answer, err := s.Idempotency.Begin(r.Context(), call.Scope, r.Header.Get(headerIdempotency), rt.method+" "+rt.path, [32]byte(of.Sum(nil)))
 	if err != nil {
 		return err

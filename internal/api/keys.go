@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -60,7 +62,20 @@ type KeyBody struct {
 	ExpiresAt      *time.Time     `json:"expires_at,omitempty"`
 }
 
-func (b *KeyBody) input() (tenant.KeyInput, error) {
+// checkEndpoints holds limits of endpoints against the routes that there are; one that names no route would limit nothing.
+func (s *Server) checkEndpoints(limits map[string]int) error {
+	for name := range limits {
+		if !slices.ContainsFunc(s.client.routes, func(rt route) bool { return rt.access == signed && rt.method+" "+rt.path == name }) {
+			return refuseFields([]FieldProblem{{"/endpoint_limits", "names what is no signed route, such as POST /v1/face/match"}})
+		}
+	}
+	return nil
+}
+
+func (b *KeyBody) input(s *Server) (tenant.KeyInput, error) {
+	if err := s.checkEndpoints(b.EndpointLimits); err != nil {
+		return tenant.KeyInput{}, err
+	}
 	in := tenant.KeyInput{
 		Name: b.Name, Scopes: b.Scopes, RatePerMinute: b.RatePerMinute, RatePerDay: b.RatePerDay, EndpointLimits: b.EndpointLimits, ExpiresAt: b.ExpiresAt,
 	}
@@ -94,11 +109,10 @@ type keyParams struct {
 func (s *Server) keyRoutes(f *surface) {
 	handle(f, route{method: http.MethodGet, path: "/keys", id: "keys-list", tag: "keys", scope: "admin", summary: "List the tenant's keys"}, s.listKeys)
 	handle(f, route{method: http.MethodPost, path: "/keys", id: "keys-create", tag: "keys", scope: "admin", status: http.StatusCreated, summary: "Make a key",
-		description: "In the environment of the key that asks, and with no scope that it lacks. The secret is shown this once.",
-		example:     map[string]any{"name": "backend", "scopes": []string{"workflow"}}}, s.createKey)
+		description: "In the environment of the key that asks, and with no scope that it lacks. The secret is shown this once."}, s.createKey)
 	handle(f, route{method: http.MethodGet, path: "/keys/{id}", id: "keys-get", tag: "keys", scope: "admin", summary: "Look at a key", errors: []ekyc.ErrorCode{ekyc.ErrNotFound}}, s.getKey)
 	handle(f, route{method: http.MethodPost, path: "/keys/{id}/rollover", id: "keys-rollover", tag: "keys", scope: "admin", summary: "Give a key another secret",
-		description: "The older secret stays valid for the overlap. The new one is shown this once.", example: map[string]any{"overlap_seconds": 3600}}, s.rolloverKey)
+		description: "The older secret stays valid for the overlap. The new one is shown this once."}, s.rolloverKey)
 	handle(f, route{method: http.MethodPost, path: "/keys/{id}/revoke", id: "keys-revoke", tag: "keys", scope: "admin", summary: "End a key for good", errors: []ekyc.ErrorCode{ekyc.ErrNotFound}}, s.revokeKey)
 }
 
@@ -115,23 +129,77 @@ func (s *Server) listKeys(ctx context.Context, call *Call, p *Page, _ *none) (*K
 }
 
 func (s *Server) createKey(ctx context.Context, call *Call, _ *none, b *KeyBody) (*NewKeyAnswer, error) {
-	in, err := b.input()
+	in, err := b.input(s)
 	if err != nil {
 		return nil, err
 	}
+	if err := within(&in, call.Principal); err != nil {
+		return nil, err
+	}
+	return atOnce(ctx, s, call, http.StatusCreated, func(ctx context.Context) (*NewKeyAnswer, error) {
+		key, secret, err := s.Tenants.CreateKey(ctx, call.Scope, in)
+		return &NewKeyAnswer{keyAnswer(key), secret}, err
+	})
+}
+
+// within holds a key to be made within what the key that asks may do; what is left open is as wide as that.
+func within(in *tenant.KeyInput, p *tenant.Principal) error {
 	if len(in.Scopes) == 0 {
-		in.Scopes = call.Principal.Key.Scopes
+		in.Scopes = p.Key.Scopes
 	}
 	for _, scope := range in.Scopes {
-		if err := call.Principal.Require(scope); err != nil {
-			return nil, err
+		if err := p.Require(scope); err != nil {
+			return err
 		}
 	}
-	key, secret, err := s.Tenants.CreateKey(ctx, call.Scope, in)
+	if len(in.CIDRs) == 0 {
+		in.CIDRs = p.Key.CIDRs
+	}
+	if end := p.Key.ExpiresAt; end != nil && in.ExpiresAt == nil {
+		in.ExpiresAt = end
+	}
+	perMinute, perDay := p.Rates()
+	var found []FieldProblem
+	for _, network := range in.CIDRs {
+		if len(p.Key.CIDRs) > 0 && !slices.ContainsFunc(p.Key.CIDRs, func(own netip.Prefix) bool { return own.Bits() <= network.Bits() && own.Contains(network.Addr()) }) {
+			found = append(found, FieldProblem{"/cidrs", "reaches beyond the networks of the key that asks"})
+			break
+		}
+	}
+	if end := p.Key.ExpiresAt; end != nil && in.ExpiresAt.After(*end) {
+		found = append(found, FieldProblem{"/expires_at", "is later than that of the key that asks"})
+	}
+	if in.RatePerMinute > perMinute {
+		found = append(found, FieldProblem{"/rate_per_minute", fmt.Sprintf("is above the %d of the key that asks", perMinute)})
+	}
+	if in.RatePerDay > perDay {
+		found = append(found, FieldProblem{"/rate_per_day", fmt.Sprintf("is above the %d of the key that asks", perDay)})
+	}
+	if len(found) > 0 {
+		return refuseFields(found)
+	}
+	if p.Key.RatePerMinute > 0 && in.RatePerMinute == 0 { // the plan's could be more
+		in.RatePerMinute = min(perMinute, p.Plan.RatePerMinute)
+	}
+	if p.Key.RatePerDay > 0 && in.RatePerDay == 0 {
+		in.RatePerDay = min(perDay, p.Plan.RatePerDay)
+	}
+	return nil
+}
+
+// atOnce runs an act of the tenant's and writes its answer down in the same transaction, so that a repetition with the same
+// Idempotency-Key finds both or neither.
+func atOnce[O any](ctx context.Context, s *Server, call *Call, status int, act func(context.Context) (*O, error)) (out *O, err error) {
+	err = s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) error {
+		if out, err = act(s.DB.Joining(ctx, call.Scope, tx)); err != nil {
+			return err
+		}
+		return call.Remember(ctx, tx, status, out, "", true)
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &NewKeyAnswer{keyAnswer(key), secret}, nil
+	return out, nil
 }
 
 func (s *Server) getKey(ctx context.Context, call *Call, p *keyParams, _ *none) (*KeyAnswer, error) {
@@ -144,24 +212,37 @@ func (s *Server) getKey(ctx context.Context, call *Call, p *keyParams, _ *none) 
 }
 
 func (s *Server) rolloverKey(ctx context.Context, call *Call, p *keyParams, b *OverlapBody) (*NewKeyAnswer, error) {
-	return s.rollover(ctx, call.Scope, p.ID, b)
+	target, err := s.Tenants.GetKey(ctx, call.Scope, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	// The caller is shown the secret, so it must be able to do all that the key can.
+	asked := tenant.KeyInput{Scopes: target.Scopes, CIDRs: target.CIDRs, ExpiresAt: target.ExpiresAt}
+	if len(target.CIDRs) == 0 && len(call.Principal.Key.CIDRs) > 0 || target.ExpiresAt == nil && call.Principal.Key.ExpiresAt != nil {
+		return nil, ekyc.Errorf(ekyc.ErrScopeDenied, "the key can do more than the one that asks")
+	}
+	if target.ID != call.Principal.Key.ID {
+		if err := within(&asked, call.Principal); err != nil {
+			return nil, ekyc.Errorf(ekyc.ErrScopeDenied, "the key can do more than the one that asks").Because(err)
+		}
+	}
+	return atOnce(ctx, s, call, http.StatusOK, func(ctx context.Context) (*NewKeyAnswer, error) { return s.rollover(ctx, call.Scope, p.ID, b) })
 }
 
 // rollover serves tenants and operators: another secret, and the event that tells of it.
 func (s *Server) rollover(ctx context.Context, scope ekyc.Scope, id string, b *OverlapBody) (*NewKeyAnswer, error) {
-	key, secret, err := s.Tenants.RolloverKey(ctx, scope, id, b.overlap())
-	if err != nil {
-		return nil, err
-	}
-	err = s.DB.InTenant(ctx, scope, func(ctx context.Context, tx pgx.Tx) error {
+	var out *NewKeyAnswer
+	err := s.DB.InTenant(ctx, scope, func(ctx context.Context, tx pgx.Tx) error {
+		key, secret, err := s.Tenants.RolloverKey(s.DB.Joining(ctx, scope, tx), scope, id, b.overlap())
+		if err != nil {
+			return err
+		}
+		out = &NewKeyAnswer{keyAnswer(key), secret}
 		data := map[string]any{"key_id": key.ID, "overlap_seconds": b.OverlapSeconds}
-		_, err := s.Webhooks.Publish(ctx, tx, scope, webhook.Event{Type: webhook.KeyRotated, Data: data, Thin: data})
+		_, err = s.Webhooks.Publish(ctx, tx, scope, webhook.Event{Type: webhook.KeyRotated, Data: data, Thin: data})
 		return err
 	})
-	if err != nil { // the secret is made and must be shown; the event is news and no more
-		s.options.Logger.ErrorContext(ctx, "a rotation was not told", "error.message", err.Error())
-	}
-	return &NewKeyAnswer{keyAnswer(key), secret}, nil
+	return out, err
 }
 
 func (s *Server) revokeKey(ctx context.Context, call *Call, p *keyParams, _ *none) (*KeyAnswer, error) {

@@ -83,7 +83,6 @@ func (s *Server) profileRoutes(f *surface) {
 		method: http.MethodPost, path: "/kya/check", id: "kya-check", tag: "modules", scope: "kya",
 		summary:     "Does this profile hang together?",
 		description: "Light checks of e-mail, telephone, address and names, each with its own status. What was not given is not_applicable; what could not be asked is not_executed.",
-		example:     map[string]any{"email": "person@example.com", "phone": "+33142685300", "country": "FRA", "ip": "192.0.2.1"},
 	}, s.checkProfile)
 }
 

@@ -59,9 +59,13 @@ func meter[O stamped](ctx context.Context, s *Server, call *Call, module ekyc.Mo
 	start := time.Now()
 	out, err := work(ctx)
 	if err != nil {
-		return *new(O), s.refund(ctx, call, reservation, err)
+		s.refund(ctx, call, reservation)
+		return *new(O), err
 	}
 	out.stamp(module, time.Since(start))
+	// The work is done: that the caller goes away now must not leave it between billed and not.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
 	err = s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) error {
 		crossings, err := s.Metering.Commit(ctx, tx, call.Scope, reservation, map[ekyc.Module]int64{module: 1},
 			metering.Source{RequestKey: requestKey(call), KeyID: call.Principal.Key.ID})
@@ -73,28 +77,38 @@ func meter[O stamped](ctx context.Context, s *Server, call *Call, module ekyc.Mo
 		}
 		return call.Remember(ctx, tx, 200, out, subject, true)
 	})
-	if err != nil {
-		return *new(O), s.refund(ctx, call, reservation, err)
+	if err != nil && (!s.refund(ctx, call, reservation) || !unknownEnd(err)) {
+		return *new(O), err
 	}
 	call.charge(module, true)
 	return out, nil
 }
 
-// refund gives the unit back and passes the cause on. When even that fails, the reservation's expiry does it.
-func (s *Server) refund(ctx context.Context, call *Call, reservation ekyc.ID, cause error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+// unknownEnd says whether a transaction with this error can have been committed all the same: the connection broke off in the middle.
+func unknownEnd(err error) bool {
+	code := ekyc.CodeOf(err)
+	return code == ekyc.ErrUnavailable || code == ekyc.ErrCancelled || code == ekyc.ErrInternal
+}
+
+// settleTimeout is for the transaction that ends a request.
+const settleTimeout = 5 * time.Second
+
+// refund gives the unit back. It says whether the unit had been counted after all: then the transaction was committed, although its answer
+// did not come back, and the work was neither lost nor is it an error. When refunding fails, the reservation's expiry does it.
+func (s *Server) refund(ctx context.Context, call *Call, reservation ekyc.ID) (counted bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	err := s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) error {
 		return s.Metering.Refund(ctx, tx, call.Scope, reservation)
 	})
-	if err != nil {
+	if err != nil && ekyc.CodeOf(err) != ekyc.ErrConflict {
 		s.options.Logger.WarnContext(ctx, "a unit will be refunded by its expiry", "error.message", err.Error())
 	}
-	return cause
+	return ekyc.CodeOf(err) == ekyc.ErrConflict
 }
 
-// requestKey names the request for the usage event: one signed request, one event.
+// requestKey names the request for the usage event: one accepted signature, one event.
 func requestKey(call *Call) string {
-	sum := sha256.Sum256([]byte(call.Principal.Key.ID + "\n" + call.traceID + "\n" + call.target + "\n" + hex.EncodeToString(call.hash[:]) + call.started.String()))
+	sum := sha256.Sum256([]byte(call.Principal.Key.ID + "\n" + call.signature))
 	return hex.EncodeToString(sum[:16])
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -29,6 +30,15 @@ func newMetrics() (*metrics, error) {
 	}
 	refused, err := meter.Int64Counter("ekyc.requests.refused", metric.WithDescription("Requests answered with an error, by its code."))
 	return &metrics{duration, refused}, err
+}
+
+// knownMethod keeps what a client made up out of labels (OpenTelemetry semantic conventions for HTTP).
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "_OTHER"
 }
 
 func (m *metrics) observe(ctx context.Context, method, route string, status int, code ekyc.ErrorCode, took time.Duration) {

@@ -48,6 +48,7 @@ type LivenessBody struct {
 	Hints     liveness.Hints `json:"hints,omitempty" doc:"What is to be proven: each becomes a check."`
 }
 
+func (b *LivenessBody) frames() []Image          { return b.Frames }
 func (b *LivenessBody) problems() []FieldProblem { return liveProblems(b.ImageLive, b.Frames) }
 
 // liveProblems wants one image or frames, not both.
@@ -80,9 +81,6 @@ type LivenessAnswer struct {
 }
 
 func (s *Server) analyzeLiveness(ctx context.Context, call *Call, _ *none, b *LivenessBody) (*LivenessAnswer, error) {
-	if len(b.Frames) == 1 {
-		return nil, ekyc.Errorf(ekyc.ErrFramesCount, "2 to 32 frames are accepted").With("frames", 1)
-	}
 	return meter(ctx, s, call, ekyc.ModuleLiveness, "", func(ctx context.Context) (*LivenessAnswer, error) {
 		o, err := s.Vision.Selfie(ctx, engine.SelfieRequest{Frames: pictures(b.ImageLive, b.Frames), Hints: b.Hints, SkipEnrol: true})
 		if err != nil {
@@ -130,7 +128,7 @@ type DocumentImages struct {
 	ImageFront   Image  `json:"image_front_base64,omitempty"`
 	ImageBack    Image  `json:"image_back_base64,omitempty"`
 	DocumentHint string `json:"document_hint,omitempty" enum:"auto,passport,id_card,driver_license,residence_permit,other" doc:"The kind of document where it is known."`
-	CountryHint  string `json:"country_hint,omitempty" maxLength:"3" doc:"ISO 3166-1 alpha-3 or ICAO code of the issuer where it is known, or auto." example:"FRA"`
+	CountryHint  string `json:"country_hint,omitempty" maxLength:"4" doc:"ISO 3166-1 alpha-3 or ICAO code of the issuer where it is known, or auto." example:"FRA"`
 }
 
 func (d *DocumentImages) upload(s *Server) engine.DocumentUpload {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -110,13 +111,15 @@ func (s *Server) coverage(context.Context, *Call, *none, *none) (*CoverageAnswer
 
 // documentRoutes serve the OpenAPI document and a page to read it with; nothing is fetched from elsewhere.
 func (f *surface) documentRoutes() error {
+	f.describe("openapi", "/openapi.json", "This document", openAPIType, &huma.Schema{Type: huma.TypeObject})
+	f.describe("docs", "/docs/", "A page to read this document with", "text/html", &huma.Schema{Type: huma.TypeString})
 	document, err := f.document()
 	if err != nil {
 		return err
 	}
 	f.mux.HandleFunc("GET "+f.prefix+"/openapi.json", func(w http.ResponseWriter, r *http.Request) {
 		callOf(r.Context()).route = f.prefix + "/openapi.json"
-		w.Header().Set("Content-Type", "application/vnd.oai.openapi+json;version=3.1")
+		w.Header().Set("Content-Type", openAPIType)
 		w.Write(document)
 	})
 	assets, err := fs.Sub(swagger.FS, ".")
@@ -136,9 +139,28 @@ func (f *surface) documentRoutes() error {
 			w.Write([]byte(swaggerSettings))
 			return
 		}
+		if name := strings.TrimPrefix(r.URL.Path, f.prefix+"/docs/"); name != "" {
+			if about, err := fs.Stat(assets, name); err != nil || about.IsDir() || name == "index.html" {
+				f.server.refuse(r.Context(), w, callOf(r.Context()), ekyc.Errorf(ekyc.ErrNotFound, "there is no such file"))
+				return
+			}
+		}
+		r.Header.Del("Range") // whole files only: the file server's refusals have a form of their own
 		files.ServeHTTP(w, r)
 	})
 	return nil
+}
+
+// openAPIType is the media type of the document (draft-ietf-httpapi-rest-api-mediatypes).
+const openAPIType = "application/vnd.oai.openapi+json;version=3.1"
+
+// describe puts an open route into the document that is not made of types.
+func (f *surface) describe(id, path, summary, mediaType string, schema *huma.Schema) {
+	rt := route{method: http.MethodGet, path: f.prefix + path, id: id, tag: "service", summary: summary, access: open, status: http.StatusOK}
+	op := rt.operation(f.huma, reflect.TypeFor[none]())
+	op.Responses["200"].Content = map[string]*huma.MediaType{mediaType: {Schema: schema}}
+	f.routes = append(f.routes, rt)
+	f.huma.OpenAPI().AddOperation(&op)
 }
 
 const swaggerSettings = `window.onload = function () {
@@ -156,6 +178,9 @@ func (f *surface) document() ([]byte, error) {
 				delete(op.Responses, "422") // huma adds it; the shape of every error stands under default
 			}
 		}
+	}
+	if hints := f.huma.OpenAPI().Components.Schemas.Map()["LivenessHints"]; hints != nil {
+		hints.Required = nil // each of them may be left out
 	}
 	allowNull(f.huma.OpenAPI().Components.Schemas)
 	return render(f.huma.OpenAPI())

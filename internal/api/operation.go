@@ -35,7 +35,6 @@ type route struct {
 	permission   operator.Permission // of the operator
 	maxBody      int64               // bytes; 0 for smallRoute
 	status       int                 // of success; 0 for 200
-	example      any                 // of the body
 	errors       []ekyc.ErrorCode    // beyond those that every route has
 
 	hasBody bool // filled in by handle
@@ -104,8 +103,8 @@ func handle[P, B, O any](f *surface, rt route, work func(ctx context.Context, ca
 // documentBody adds the body to the route's operation.
 func (rt route) documentBody(item *huma.PathItem, schema *huma.Schema) {
 	media := &huma.MediaType{Schema: schema}
-	if rt.example != nil {
-		media.Example = rt.example
+	if example, given := examples[rt.id]; given {
+		media.Example = example
 	}
 	body := &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": media}}
 	for _, op := range []*huma.Operation{item.Post, item.Put, item.Patch} {
@@ -117,6 +116,7 @@ func (rt route) documentBody(item *huma.PathItem, schema *huma.Schema) {
 
 // reply renders the answer or the error, and ends the claim on the idempotency key.
 func (s *Server) reply(ctx context.Context, call *Call, rt route, out any, err error) (*answer, error) {
+	call.letGo() // a slow reader of the answer must not hold what others wait for
 	if err != nil {
 		p := s.note(ctx, call, err)
 		body, renderErr := render(p.ErrorBody)

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"ekyc"
@@ -107,12 +106,8 @@ func (s *Server) login(ctx context.Context, call *Call, _ *none, b *LoginBody) (
 	return &SessionAnswer{Token: session.Token, ExpiresAt: session.ExpiresAt, Operator: OperatorAnswer(session.Operator)}, nil
 }
 
-func (s *Server) logout(ctx context.Context, _ *Call, p *tokenParams, _ *none) (*none, error) {
-	return &none{}, s.Operators.Logout(ctx, strings.TrimPrefix(p.Authorization, "Bearer "))
-}
-
-type tokenParams struct {
-	Authorization string `header:"Authorization" doc:"Bearer and the token."`
+func (s *Server) logout(ctx context.Context, call *Call, _ *none, _ *none) (*none, error) {
+	return &none{}, s.Operators.Logout(ctx, call.session)
 }
 
 func (s *Server) me(_ context.Context, call *Call, _ *none, _ *none) (*OperatorAnswer, error) {
@@ -120,7 +115,16 @@ func (s *Server) me(_ context.Context, call *Call, _ *none, _ *none) (*OperatorA
 	return &out, nil
 }
 
-func (s *Server) enrolTOTP(ctx context.Context, call *Call, _ *none, _ *none) (*TOTPAnswer, error) {
+// ProofBody proves again who asks: a session that was left open is not enough.
+type ProofBody struct {
+	Password string `json:"password" minLength:"1" maxLength:"1000"`
+	Code     string `json:"code,omitempty" maxLength:"10" doc:"The one-time code, for operators who have them."`
+}
+
+func (s *Server) enrolTOTP(ctx context.Context, call *Call, _ *none, b *ProofBody) (*TOTPAnswer, error) {
+	if _, err := s.Operators.Login(ctx, call.Operator.Email, b.Password, b.Code, call.from); err != nil {
+		return nil, err
+	}
 	secret, url, err := s.Operators.EnrolTOTP(ctx, call.Operator.ID)
 	return &TOTPAnswer{secret, url}, err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -73,6 +74,9 @@ func retryAfter(details map[string]any, info ekyc.CodeInfo) (int, bool) {
 	case float64:
 		return max(1, int(seconds+0.999)), true
 	}
+	if at, ok := details["resets_at"].(time.Time); ok {
+		return max(1, int(time.Until(at).Seconds()+1)), true
+	}
 	return 1, info.Retryable && info.Status == http.StatusServiceUnavailable
 }
 
@@ -108,10 +112,16 @@ type FieldProblem struct {
 	Problem string `json:"problem"`
 }
 
-// huma makes its errors by this variable; it is set once, before any request.
+// huma makes its errors by these variables; they are set once, before any request.
 func init() {
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		return problemOf(fromHuma(status, message, errs), "")
+	}
+	huma.NewErrorWithContext = func(hc huma.Context, status int, message string, errs ...error) huma.StatusError {
+		call := callOf(hc.Context())
+		p := problemOf(fromHuma(status, message, errs), call.traceID)
+		call.code, call.unread = p.ErrorBody.Error.Code, true
+		return p
 	}
 }
 
@@ -132,14 +142,16 @@ func fromHuma(status int, message string, errs []error) *ekyc.Error {
 }
 
 // invalidFields lists which parameters or members are wrong.
-func invalidFields(errs []error) *ekyc.Error {
+func invalidFields(errs []error) *ekyc.Error { return refuseFields(problemsOf(errs)) }
+
+func problemsOf(errs []error) []FieldProblem {
 	fields := []FieldProblem{}
 	for _, err := range errs {
 		if detailed, ok := errors.AsType[*huma.ErrorDetail](err); ok {
 			fields = append(fields, FieldProblem{Field: pointerOf(detailed.Location), Problem: detailed.Message})
 		}
 	}
-	return refuseFields(fields)
+	return fields
 }
 
 // refuseFields is the error for members that were read and are not acceptable.

@@ -5,7 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
+	"path"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -59,11 +59,14 @@ func securitySchemes(prefix string) map[string]*huma.SecurityScheme {
 
 // unrouted says how a request that no route takes is to be refused: the methods that its path answers, none when there is no such path.
 func (f *surface) unrouted(r *http.Request) (allowed string, unrouted bool) {
+	if clean := path.Clean(r.URL.Path); r.URL.Path != clean && r.URL.Path != clean+"/" {
+		return "", true // the multiplexer would redirect, to a target that nobody has signed
+	}
 	handler, pattern := f.mux.Handler(r)
 	if pattern != "" {
 		return "", false
 	}
 	probe := httptest.NewRecorder() // the multiplexer's own refusal names the methods
 	handler.ServeHTTP(probe, r)
-	return strings.ReplaceAll(probe.Header().Get("Allow"), "HEAD, ", ""), true
+	return probe.Header().Get("Allow"), true
 }

@@ -2,8 +2,11 @@ package api
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"ekyc"
 	"ekyc/internal/document"
@@ -51,6 +54,13 @@ type GivenReading struct {
 // GivenMRZ is a machine readable zone as text. Everything but the lines is as /document/ocr answered.
 type GivenMRZ struct {
 	document.MRZ
+}
+
+// Schema documents the lines, which are all that is needed, and beside them what /document/ocr answers.
+func (GivenMRZ) Schema(r huma.Registry) *huma.Schema {
+	zone := huma.SchemaFromType(r, reflect.TypeFor[document.MRZ]())
+	zone.Required = []string{"lines"}
+	return zone
 }
 
 const (
@@ -102,7 +112,7 @@ func (m *GivenMRZ) problems() []FieldProblem {
 func fieldProblems(at string, key check.Key, r GivenReading) []FieldProblem {
 	switch {
 	case !slices.Contains(check.Keys(), key):
-		return []FieldProblem{{at + known(string(key), nil), "is not the name of a field"}}
+		return []FieldProblem{{known(at+string(key), (*ValidateBody)(nil)), "is not the name of a field"}}
 	case len(r.Value) > mostGiven || len(r.Raw) > mostGiven:
 		return []FieldProblem{{at + string(key), "is too long"}}
 	case r.Source != "" && r.Source != check.SourceMRZ && r.Source != check.SourceBarcode && r.Source != check.SourceVIZ:

@@ -2,7 +2,11 @@ package api
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"go.opentelemetry.io/otel"
@@ -19,13 +23,15 @@ type VerifyBody struct {
 	Frames    []Image        `json:"frames_base64,omitempty" minItems:"2" maxItems:"32" doc:"Frames of one recording, oldest first, in place of one image."`
 	Hints     liveness.Hints `json:"hints,omitempty"`
 	DocumentImages
-	KYA         *ProfileClaim      `json:"kya,omitempty" doc:"What the person says of himself; without it KYA is left out and its weight spread."`
-	Workflow    *workflow.Settings `json:"workflow,omitempty" doc:"The workflow by name, with what is to differ from it for this verification."`
-	SubjectRef  string             `json:"subject_ref,omitempty" maxLength:"200" doc:"The client's own name of the person. Personal data: encrypted, and found again by a keyed hash."`
-	CallbackURL string             `json:"callback_url,omitempty" maxLength:"2048" doc:"One further receiver of this job's event, signed with the default webhook secret."`
-	Metadata    map[string]string  `json:"metadata,omitempty" doc:"Up to 50 entries that come back with the job. Personal data."`
-	Store       *bool              `json:"store,omitempty" doc:"false: nothing that tells of the person is kept longer than an hour after the end."`
+	KYA         *ProfileClaim     `json:"kya,omitempty" doc:"What the person says of himself; without it KYA is left out and its weight spread."`
+	Workflow    *WorkflowChoice   `json:"workflow,omitempty" doc:"The workflow by name, or by name with what is to differ from it for this verification."`
+	SubjectRef  string            `json:"subject_ref,omitempty" maxLength:"200" doc:"The client's own name of the person. Personal data: encrypted, and found again by a keyed hash."`
+	CallbackURL string            `json:"callback_url,omitempty" maxLength:"2048" doc:"One further receiver of this job's event, signed with the default webhook secret."`
+	Metadata    map[string]string `json:"metadata,omitempty" doc:"Up to 50 entries that come back with the job. Personal data."`
+	Store       *bool             `json:"store,omitempty" doc:"false: nothing that tells of the person is kept longer than an hour after the end."`
 }
+
+func (b *VerifyBody) frames() []Image { return b.Frames }
 
 func (b *VerifyBody) problems() []FieldProblem {
 	found := append(liveProblems(b.ImageLive, b.Frames), b.hintProblems()...)
@@ -74,14 +80,14 @@ func (s *Server) verify(ctx context.Context, call *Call, _ *none, b *VerifyBody)
 func (s *Server) submission(ctx context.Context, call *Call, b *VerifyBody) (workflow.Submission, error) {
 	var settings workflow.Settings
 	if b.Workflow != nil {
-		settings = *b.Workflow
+		settings = b.Workflow.Settings
 	}
 	if call.Scope.Environment == ekyc.Test {
 		settings.Document.SpecimensAllowed = true // trials are made with specimens
 	}
 	pinned, err := workflow.Pin(settings, call.Scope.Environment)
 	if err != nil {
-		return workflow.Submission{}, err
+		return workflow.Submission{}, settingsError(err)
 	}
 	u := b.upload(s)
 	p := call.Principal
@@ -96,6 +102,23 @@ func (s *Server) submission(ctx context.Context, call *Call, b *VerifyBody) (wor
 		out.KYA = &in
 	}
 	return out, nil
+}
+
+// settingsError gives what is wrong with the settings the form that all problems of members have.
+func settingsError(err error) error {
+	known, ok := errors.AsType[*ekyc.Error](err)
+	if !ok {
+		return err
+	}
+	named, ok := known.Details["fields"].(map[string]string)
+	if !ok {
+		return err
+	}
+	var fields []FieldProblem
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		fields = append(fields, FieldProblem{"/workflow/" + strings.ReplaceAll(name, ".", "/"), named[name]})
+	}
+	return refuseFields(fields)
 }
 
 // traceParentOf is the trace as W3C writes it, to be carried through the queue.

@@ -132,6 +132,15 @@ type ResendAnswer struct {
 	Resent int `json:"resent"`
 }
 
+// SecretOverlapBody says how long the older secret goes on signing beside the new one.
+type SecretOverlapBody struct {
+	OverlapSeconds int `json:"overlap_seconds,omitempty" minimum:"0" maximum:"604800" doc:"At once unless given."`
+}
+
+func (b *SecretOverlapBody) overlap() time.Duration {
+	return time.Duration(b.OverlapSeconds) * time.Second
+}
+
 type webhookParams struct {
 	ID string `path:"id" maxLength:"64" doc:"The endpoint."`
 }
@@ -153,8 +162,7 @@ func (s *Server) webhookRoutes(f *surface) {
 	missing := []ekyc.ErrorCode{ekyc.ErrNotFound}
 	handle(f, route{method: http.MethodGet, path: "/webhooks", id: "webhooks-list", tag: "webhooks", scope: "admin", summary: "List endpoints"}, s.listWebhooks)
 	handle(f, route{method: http.MethodPost, path: "/webhooks", id: "webhooks-create", tag: "webhooks", scope: "admin", status: http.StatusCreated, summary: "Add an endpoint",
-		description: "The secret is shown this once.", errors: []ekyc.ErrorCode{ekyc.ErrURLDenied, ekyc.ErrConflict},
-		example: map[string]any{"url": "https://example.com/hooks", "types": []string{"kyc.completed"}}}, s.createWebhook)
+		description: "The secret is shown this once.", errors: []ekyc.ErrorCode{ekyc.ErrURLDenied, ekyc.ErrConflict}}, s.createWebhook)
 	handle(f, route{method: http.MethodGet, path: "/webhooks/{id}", id: "webhooks-get", tag: "webhooks", scope: "admin", summary: "Look at an endpoint", errors: missing}, s.getWebhook)
 	handle(f, route{method: http.MethodPatch, path: "/webhooks/{id}", id: "webhooks-update", tag: "webhooks", scope: "admin", summary: "Change an endpoint", errors: missing}, s.updateWebhook)
 	handle(f, route{method: http.MethodDelete, path: "/webhooks/{id}", id: "webhooks-delete", tag: "webhooks", scope: "admin", status: http.StatusNoContent, summary: "Remove an endpoint", errors: missing}, s.deleteWebhook)
@@ -186,11 +194,10 @@ func (s *Server) listWebhooks(ctx context.Context, call *Call, p *Page, _ *none)
 }
 
 func (s *Server) createWebhook(ctx context.Context, call *Call, _ *none, b *EndpointBody) (*NewEndpointAnswer, error) {
-	e, secret, err := s.Webhooks.CreateEndpoint(ctx, call.Scope, webhook.EndpointInput(*b))
-	if err != nil {
-		return nil, err
-	}
-	return &NewEndpointAnswer{endpointAnswer(e), secret}, nil
+	return atOnce(ctx, s, call, http.StatusCreated, func(ctx context.Context) (*NewEndpointAnswer, error) {
+		e, secret, err := s.Webhooks.CreateEndpoint(ctx, call.Scope, webhook.EndpointInput(*b))
+		return &NewEndpointAnswer{endpointAnswer(e), secret}, err
+	})
 }
 
 func (s *Server) getWebhook(ctx context.Context, call *Call, p *webhookParams, _ *none) (*EndpointAnswer, error) {
@@ -228,10 +235,12 @@ func (s *Server) deleteWebhook(ctx context.Context, call *Call, p *webhookParams
 	})
 }
 
-func (s *Server) rotateWebhook(ctx context.Context, call *Call, p *webhookParams, b *OverlapBody) (*SecretAnswer, error) {
+func (s *Server) rotateWebhook(ctx context.Context, call *Call, p *webhookParams, b *SecretOverlapBody) (*SecretAnswer, error) {
 	return withID(ekyc.KindWebhook, p.ID, func(id ekyc.ID) (*SecretAnswer, error) {
-		secret, err := s.Webhooks.RotateSecret(ctx, call.Scope, id, b.overlap())
-		return &SecretAnswer{secret}, err
+		return atOnce(ctx, s, call, http.StatusOK, func(ctx context.Context) (*SecretAnswer, error) {
+			secret, err := s.Webhooks.RotateSecret(ctx, call.Scope, id, b.overlap())
+			return &SecretAnswer{secret}, err
+		})
 	})
 }
 
@@ -242,9 +251,11 @@ func (s *Server) pingWebhook(ctx context.Context, call *Call, p *webhookParams, 
 	})
 }
 
-func (s *Server) rotateDefault(ctx context.Context, call *Call, _ *none, b *OverlapBody) (*SecretAnswer, error) {
-	secret, err := s.Webhooks.RotateDefaultSecret(ctx, call.Scope, b.overlap())
-	return &SecretAnswer{secret}, err
+func (s *Server) rotateDefault(ctx context.Context, call *Call, _ *none, b *SecretOverlapBody) (*SecretAnswer, error) {
+	return atOnce(ctx, s, call, http.StatusOK, func(ctx context.Context) (*SecretAnswer, error) {
+		secret, err := s.Webhooks.RotateDefaultSecret(ctx, call.Scope, b.overlap())
+		return &SecretAnswer{secret}, err
+	})
 }
 
 func (s *Server) resendMany(ctx context.Context, call *Call, _ *none, b *ResendBody) (*ResendAnswer, error) {

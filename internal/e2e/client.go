@@ -24,7 +24,6 @@ import (
 type Client struct {
 	BaseURL, KeyID, Secret string
 	HTTP                   *http.Client // nil for http.DefaultClient
-	sent                   atomic.Int64
 }
 
 // Answer is what came back.
@@ -53,12 +52,59 @@ func (a Answer) Code() string {
 	return body.Error.Code
 }
 
-// Do signs and sends; body is JSON, nil, or []byte as it is. The timestamps of one client spread over some minutes, so that equal
-// requests within a second have signatures of their own.
+// Do signs and sends; body is JSON, nil, or []byte as it is. Equal requests get timestamps, and so signatures, of their own.
 func (c *Client) Do(t testing.TB, method, target string, body any, headers ...string) Answer {
 	t.Helper()
-	at := time.Now().Unix() - c.sent.Add(1)%200
-	return c.DoAt(t, at, method, target, body, headers...)
+	raw := bodyOf(t, body)
+	return c.DoAt(t, c.Fresh(t, method, target, raw), method, target, raw, headers...)
+}
+
+// signedRequest is what a signature depends on.
+type signedRequest struct {
+	keyID, method, target string
+	body                  [sha256.Size]byte
+	at                    int64
+}
+
+// spent are the requests of this test program, over all clients of a key.
+var spent = struct {
+	sync.Mutex
+	seen map[signedRequest]bool
+}{seen: map[signedRequest]bool{}}
+
+// Fresh gives a timestamp with which this request has not been signed yet: the present, or the next one that the allowed skew leaves.
+func (c *Client) Fresh(t testing.TB, method, target string, body []byte) int64 {
+	t.Helper()
+	const skew = 280 // of 300 s, so that a slow test stays inside
+	r := signedRequest{keyID: c.KeyID, method: method, target: target, body: sha256.Sum256(body)}
+	now := time.Now().Unix()
+	spent.Lock()
+	defer spent.Unlock()
+	for i := range 2 * int64(skew) {
+		r.at = now - i
+		if i >= skew {
+			r.at = now + i - skew + 1
+		}
+		if !spent.seen[r] {
+			spent.seen[r] = true
+			return r.at
+		}
+	}
+	t.Errorf("%s %s was sent more often than there are seconds in the allowed skew", method, target)
+	return now
+}
+
+// bodyOf is a body as it is sent.
+func bodyOf(t testing.TB, body any) []byte {
+	t.Helper()
+	raw, ok := body.([]byte)
+	if !ok && body != nil {
+		var err error
+		if raw, err = json.Marshal(body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return raw
 }
 
 // DoAt is Do with a timestamp. Headers are pairs of name and value, set last.
@@ -74,13 +120,7 @@ func (c *Client) DoAt(t testing.TB, at int64, method, target string, body any, h
 // Request is a signed request that has not been sent.
 func (c *Client) Request(t testing.TB, at int64, method, target string, body any, headers ...string) *http.Request {
 	t.Helper()
-	raw, ok := body.([]byte)
-	if !ok && body != nil {
-		var err error
-		if raw, err = json.Marshal(body); err != nil {
-			t.Fatal(err)
-		}
-	}
+	raw := bodyOf(t, body)
 	r, err := http.NewRequestWithContext(t.Context(), method, c.BaseURL+target, bytes.NewReader(raw))
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +179,7 @@ type Job struct {
 func (c *Client) AwaitJob(t testing.TB, id string, within time.Duration) Job {
 	t.Helper()
 	deadline := time.Now().Add(within)
-	for {
+	for pause := 50 * time.Millisecond; ; pause = min(pause+pause/20, time.Second) { // see Fresh: a job can be asked for some hundred times
 		var j Job
 		a := c.Do(t, http.MethodGet, "/v1/jobs/"+id, nil)
 		if a.Status == http.StatusOK {
@@ -153,7 +193,7 @@ func (c *Client) AwaitJob(t testing.TB, id string, within time.Duration) Job {
 		if time.Now().After(deadline) {
 			t.Fatalf("the job %s is %s after %s", id, j.Status, within)
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(pause)
 	}
 }
 

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"ekyc"
@@ -85,11 +84,11 @@ func (m Matcher) Match(selfie *SelfieOutcome, doc *DocumentOutcome, o face.Optio
 // ErrInvalidArgument, ErrCancelled.
 func (e *Engine) MatchPhotos(ctx context.Context, live, reference []byte, o face.Options) (*FaceComparison, error) {
 	defer e.tidy()
-	a, err := decodeFace(live, "live")
+	a, err := decodeFace(ctx, live, "live")
 	if err != nil {
 		return nil, err
 	}
-	b, err := decodeFace(reference, "document")
+	b, err := decodeFace(ctx, reference, "document")
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +103,7 @@ func (e *Engine) MatchPhotos(ctx context.Context, live, reference []byte, o face
 // ErrFaceNotFound, ErrFacesMultiple, ErrCancelled.
 func (e *Engine) Enrol(ctx context.Context, photo []byte) (*FaceSample, error) {
 	defer e.tidy()
-	picture, err := decodeFace(photo, "photo")
+	picture, err := decodeFace(ctx, photo, "photo")
 	if err != nil {
 		return nil, err
 	}
@@ -120,12 +119,8 @@ func (e *Engine) Enrol(ctx context.Context, photo []byte) (*FaceSample, error) {
 }
 
 // decodeFace decodes a photograph that may be no more than a face.
-func decodeFace(data []byte, name string) (*vision.Picture, error) {
-	picture, err := vision.Decode(data, vision.FaceCropLimits)
-	if problem, ok := errors.AsType[*ekyc.Error](err); ok {
-		return nil, problem.With("image", name)
-	}
-	return picture, err
+func decodeFace(ctx context.Context, data []byte, name string) (*vision.Picture, error) {
+	return decodeUpload(ctx, data, name, vision.FaceCropLimits)
 }
 
 // SanitiseRequest is an upload that is to be stored.
@@ -143,8 +138,8 @@ type SanitiseOutcome struct {
 	Image  []byte      `json:"image,omitempty"`
 }
 
-// Sanitise decodes an upload and writes it anew. Errors: those of decoding, ErrInvalidArgument.
-func (e *Engine) Sanitise(_ context.Context, r SanitiseRequest) (*SanitiseOutcome, error) {
+// Sanitise decodes an upload and writes it anew. Errors: those of decoding, ErrInvalidArgument, ErrCancelled.
+func (e *Engine) Sanitise(ctx context.Context, r SanitiseRequest) (*SanitiseOutcome, error) {
 	defer e.tidy()
 	if r.Quality < 1 || r.Quality > 100 {
 		return nil, ekyc.Errorf(ekyc.ErrInvalidArgument, "the quality of a JPEG is 1 to 100")
@@ -152,6 +147,9 @@ func (e *Engine) Sanitise(_ context.Context, r SanitiseRequest) (*SanitiseOutcom
 	limits := vision.SceneLimits
 	if r.FaceCrop {
 		limits = vision.FaceCropLimits
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, ekyc.Errorf(ekyc.ErrCancelled, "the work was stopped").Because(err)
 	}
 	picture, err := vision.Decode(r.Image, limits)
 	if err != nil {

@@ -80,7 +80,7 @@ func (e *Engine) Selfie(ctx context.Context, r SelfieRequest) (*SelfieOutcome, e
 func (e *Engine) selfie(ctx context.Context, r SelfieRequest) (*SelfieOutcome, error) {
 	start := time.Now()
 	o := &SelfieOutcome{Step: Step{Name: StepLiveness, Status: StepCompleted, StagesMS: map[string]float64{}}}
-	frames, err := decodeAll(r.Frames, "selfie")
+	frames, err := decodeAll(ctx, r.Frames, "selfie")
 	if err != nil {
 		return nil, err
 	}

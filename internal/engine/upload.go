@@ -58,7 +58,7 @@ func (e *Engine) Document(ctx context.Context, r DocumentUpload) (*DocumentOutco
 func (e *Engine) document(ctx context.Context, r DocumentUpload) (*DocumentOutcome, error) {
 	start := time.Now()
 	o := &DocumentOutcome{OCR: Step{Name: StepOCR, Status: StepCompleted}, Validate: Step{Name: StepValidate, Status: StepSkipped}}
-	if err := o.decode(r); err != nil {
+	if err := o.decode(ctx, r); err != nil {
 		return nil, err
 	}
 	decoded := milliseconds(time.Since(start))
@@ -87,11 +87,11 @@ func (e *Engine) document(ctx context.Context, r DocumentUpload) (*DocumentOutco
 	return o, e.enrolPortrait(ctx, o)
 }
 
-func (o *DocumentOutcome) decode(r DocumentUpload) (err error) {
-	if o.front, err = decodeOne(r.Front, "front"); err != nil || len(r.Back) == 0 {
+func (o *DocumentOutcome) decode(ctx context.Context, r DocumentUpload) (err error) {
+	if o.front, err = decodeOne(ctx, r.Front, "front"); err != nil || len(r.Back) == 0 {
 		return err
 	}
-	o.back, err = decodeOne(r.Back, "back")
+	o.back, err = decodeOne(ctx, r.Back, "back")
 	return err
 }
 

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"encoding/binary"
+	"hash/crc32"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -144,5 +146,61 @@ func TestFramesAreBoundedTogether(t *testing.T) {
 	}
 	if _, err := open(t).Verify(t.Context(), r); ekyc.CodeOf(err) != ekyc.ErrImageDimensions {
 		t.Errorf("got %v", err)
+	}
+}
+
+// headOfPNG is a PNG that ends before its first pixel.
+func headOfPNG(width, height uint32) []byte {
+	b := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
+	b = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, width), height)
+	b = append(b, 8, 2, 0, 0, 0)
+	return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b[12:]))
+}
+
+func TestFramesThatAreSlowToDecodeCountForMore(t *testing.T) {
+	t.Parallel()
+	for frames, want := range map[int]ekyc.ErrorCode{8: ekyc.ErrImageCorrupt /* tried */, 9: ekyc.ErrImageDimensions} {
+		recording := slices.Repeat([][]byte{headOfPNG(2000, 1500)}, frames)
+		if _, err := decodeAll(t.Context(), recording, "selfie"); ekyc.CodeOf(err) != want {
+			t.Errorf("%d frames: %v", frames, err)
+		}
+	}
+}
+
+// leaving is the context of somebody who leaves once it was looked at so often.
+type leaving struct {
+	context.Context
+	looks int
+}
+
+func (l *leaving) Err() error {
+	if l.looks--; l.looks < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+func TestNoFrameIsDecodedForSomebodyWhoHasLeft(t *testing.T) {
+	t.Parallel()
+	frame := noise(t, 400, 300)
+	recording := slices.Repeat([][]byte{frame}, 4)
+	if _, err := decodeAll(&leaving{t.Context(), 3}, recording, "selfie"); ekyc.CodeOf(err) != ekyc.ErrCancelled {
+		t.Errorf("a recording: %v", err)
+	}
+	if pictures, err := decodeAll(&leaving{t.Context(), 4}, recording, "selfie"); err != nil || len(pictures) != 4 {
+		t.Errorf("somebody who stays: %v", err)
+	}
+	e := open(t)
+	for name, ask := range map[string]func(context.Context) error{
+		"document": func(ctx context.Context) error { _, err := e.Document(ctx, DocumentUpload{Front: frame}); return err },
+		"enrol":    func(ctx context.Context) error { _, err := e.Enrol(ctx, frame); return err },
+		"sanitise": func(ctx context.Context) error {
+			_, err := e.Sanitise(ctx, SanitiseRequest{Image: frame, Quality: 85})
+			return err
+		},
+	} {
+		if err := ask(&leaving{t.Context(), 0}); ekyc.CodeOf(err) != ekyc.ErrCancelled {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -34,13 +34,15 @@ type child struct {
 	conn      net.Conn
 	stderr    *lines
 	inventory *engine.Inventory
+	confined  string // by what, as it says before it has seen anything hostile
 
 	writing sync.Mutex
 	asking  sync.Mutex // held by who waits for an answer
 
 	ended  atomic.Pointer[death] // nil when it was not the parent who ended it
 	gone   chan struct{}         // closed when the process is no more
-	status string                // how it ended; set before gone is closed
+	status string                // how it ended; this and killed are set before gone is closed
+	killed bool                  // it ended by SIGKILL
 }
 
 // forker starts processes from one thread that lives as long as it does: Linux kills a child whose parent-death signal is set when
@@ -124,17 +126,26 @@ func (c *child) reap(stderr *os.File) {
 	said := make(chan struct{})
 	go func() { c.stderr.copy(stderr); close(said) }()
 	err := c.command.Wait()
+	stderr.SetReadDeadline(time.Now().Add(time.Second)) // what it said is there already; another process could hold the other end
 	<-said
 	c.status = "exit status 0"
 	if err != nil {
 		c.status = err.Error()
 	}
+	if state, ok := c.command.ProcessState.Sys().(syscall.WaitStatus); ok {
+		c.killed = state.Signaled() && state.Signal() == syscall.SIGKILL
+	}
 	close(c.gone)
 }
 
-// release lets go of the connection of a process that is gone, once all that it had said is read.
-func (c *child) release() {
-	<-c.gone
+// release lets go of the connection of a process that is gone, once all that it had said is read. It waits for one that lives; when
+// the pool is closed, no longer than lastWait.
+func (c *child) release(closed <-chan struct{}) {
+	select {
+	case <-c.gone:
+	case <-closed:
+		c.wait(lastWait)
+	}
 	c.asking.Lock()
 	defer c.asking.Unlock()
 	c.conn.Close()
@@ -162,10 +173,10 @@ func (c *child) greet(o Options) error {
 		return fmt.Errorf("deadline of the start: %w", err)
 	}
 	welcome := &frame{header: header{Kind: kindWelcome, Body: fmt.Appendf(nil, `{"memory":%d}`, o.MemoryLimit)}}
-	if err := welcome.writeTo(c.conn); err != nil {
+	if err := welcome.writeTo(c.conn, toChild); err != nil {
 		return fmt.Errorf("welcome: %w", err)
 	}
-	f, err := readFrame(c.conn)
+	f, err := readFrame(c.conn, toParent)
 	switch {
 	case err != nil:
 		return fmt.Errorf("the engine did not start: %w", err)
@@ -178,7 +189,7 @@ func (c *child) greet(o Options) error {
 	if err != nil {
 		return err
 	}
-	c.inventory = &inventory
+	c.inventory, c.confined = &inventory, printable(f.Confined, mostText)
 	return c.conn.SetDeadline(time.Time{})
 }
 
@@ -190,7 +201,7 @@ func (c *child) exchange(f *frame) (*frame, error) {
 	if err := c.write(f); err != nil {
 		return nil, err
 	}
-	reply, err := readFrame(c.conn)
+	reply, err := readFrame(c.conn, toParent)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +214,7 @@ func (c *child) exchange(f *frame) (*frame, error) {
 func (c *child) write(f *frame) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	return f.writeTo(c.conn)
+	return f.writeTo(c.conn, toChild)
 }
 
 // cancel asks the child to stop a request, and takes at most as long as the work has to stop.
@@ -214,11 +225,23 @@ func (c *child) cancel(id uint64) error {
 	return errors.Join(c.write(&frame{header: header{Kind: kindCancel, ID: id}}), c.conn.SetWriteDeadline(time.Time{}))
 }
 
-// kill ends the process. The first reason is kept.
+// kill ends the process, and the wait for its answer. The first reason is kept.
 func (c *child) kill(why death) {
 	if !c.isGone() {
 		c.ended.CompareAndSwap(nil, &why)
 		c.command.Process.Kill() // fails only when the process has ended
+		// The socket stays open for as long as anything holds its other end: a process in uninterruptible sleep, or one that it started.
+		c.conn.SetDeadline(time.Now()) // fails only when it is closed
+	}
+}
+
+// wait waits for the end of a process for so long.
+func (c *child) wait(atMost time.Duration) {
+	timer := time.NewTimer(atMost)
+	defer timer.Stop()
+	select {
+	case <-c.gone:
+	case <-timer.C:
 	}
 }
 
@@ -231,12 +254,24 @@ func (c *child) isGone() bool {
 	}
 }
 
-// epitaph says why the process ended. It must be gone.
-func (c *child) epitaph() string {
-	if why := c.ended.Load(); why != nil {
-		return string(*why)
+// byParent is why the parent ended the process; "" when it died by itself, even if the parent meant to end it then.
+func (c *child) byParent() death {
+	why := c.ended.Load()
+	if why == nil || c.isGone() && !c.killed {
+		return ""
 	}
-	return c.status
+	return *why
+}
+
+// epitaph says why the process ended.
+func (c *child) epitaph() string {
+	switch why := c.byParent(); {
+	case why != "":
+		return string(why)
+	case c.isGone():
+		return c.status
+	}
+	return "it does not end"
 }
 
 // residentBytes is the memory of a process that is really there, 0 for one that is gone.

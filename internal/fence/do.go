@@ -144,15 +144,12 @@ func (p *Pool) settle(ctx context.Context, c *child, a answer, took time.Duratio
 // end sees to it that a child whose connection gave an error is gone. One that hung up is dying by itself, and how it died is worth
 // knowing.
 func (c *child) end(err error) {
-	const lastBreath = 200 * time.Millisecond
-	if !errors.Is(err, errFrame) {
-		select {
-		case <-c.gone:
-		case <-time.After(lastBreath):
-		}
+	const lastBreath = time.Second
+	if !errors.Is(err, errFrame) && c.ended.Load() == nil {
+		c.wait(lastBreath)
 	}
 	c.kill(deathGarbage)
-	<-c.gone
+	c.wait(lastBreath)
 }
 
 // abandon gives a child the time to stop work that nobody waits for, and ends it when it does not.

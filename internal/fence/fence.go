@@ -8,14 +8,16 @@ package fence
 
 import (
 	"context"
+	"errors"
 
 	"ekyc/internal/engine"
 	"ekyc/internal/face"
 )
 
 // Engine is what the service needs of the vision engine. [*Pool] runs it behind the fence, [*Local] in this process. All methods are
-// safe for concurrent use. Images are not to be changed afterwards: one that nobody waits for any more may still be on its way. Beside the errors of the engine's own steps they give ErrCancelled when ctx ends, and a Pool gives
-// ErrOverloaded, ErrTimeout and ErrEngineFailed.
+// safe for concurrent use. Images are not to be changed afterwards: one that nobody waits for any more may still be on its way. Beside
+// the errors of the engine's own steps they give ErrCancelled when ctx ends, and a Pool gives ErrOverloaded, ErrTimeout, ErrEngineFailed,
+// and ErrUnavailable because of [ErrClosed].
 type Engine interface {
 	// Selfie is [engine.Engine.Selfie]: liveness, and the enrolled face.
 	Selfie(ctx context.Context, r engine.SelfieRequest) (*engine.SelfieOutcome, error)
@@ -32,6 +34,10 @@ type Engine interface {
 	// Models says what is loaded. The answer is shared and not to be changed.
 	Models(ctx context.Context) (*engine.Inventory, error)
 }
+
+// ErrClosed is the cause of every error that a Pool gives because it is closed or being closed: the request is not to blame, and
+// elsewhere or later it can be answered. errors.Is finds it.
+var ErrClosed = errors.New("the pool of engines is closed")
 
 // Local is an Engine in this process, without a fence: for the command line, and for what a child serves.
 type Local struct{ *engine.Engine }

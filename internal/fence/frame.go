@@ -16,16 +16,24 @@ const (
 	magic       = "ekf1"
 	prefixBytes = len(magic) + 4
 
-	// An outcome is some ten kilobytes of JSON, that of 32 frames or of a page full of text a few hundred.
-	maxHeader = 8 << 20
-	// A recording has 32 frames; answers have at most two images.
-	maxBlobs = 64
-	// 40 megapixels at the best quality take some 50 MB; uploads are held to less, see sized.
-	maxBlob = 64 << 20
-	// All blobs of a frame: 32 frames of 10 MB each.
-	maxBlobsTogether = 320 << 20
 	// No more than this is allocated on the word of a header, before as much has arrived.
 	allocationStep = 16 << 20
+)
+
+// bounds are the largest frames of one direction.
+type bounds struct {
+	header   int // bytes
+	blobs    int
+	together int // bytes of all blobs
+}
+
+var (
+	// A recording has 32 frames of at most 10 MB each, see sized.
+	toChild = bounds{header: 8 << 20, blobs: 32, together: 320 << 20}
+	// A child may have been taken over by what it read, so its answers get no more room than they need. An outcome is some ten kilobytes
+	// of JSON, that of 32 frames or of a page full of text a few hundred. The largest images are one of 40 megapixels at the best quality, some
+	// 50 MB, and the two of a document.
+	toParent = bounds{header: 2 << 20, blobs: 2, together: 64 << 20}
 )
 
 // kind says what a frame is for.
@@ -47,6 +55,7 @@ type header struct {
 	TraceParent string          `json:"traceparent,omitempty"` // W3C Trace Context
 	Blobs       []int           `json:"blobs,omitempty"`       // their lengths
 	Body        json.RawMessage `json:"body,omitempty"`
+	Confined    string          `json:"confined,omitempty"` // in kindReady: by what
 	Fault       *wireError      `json:"fault,omitempty"`
 }
 
@@ -60,44 +69,42 @@ type frame struct {
 var errFrame = errors.New("malformed frame")
 
 // writeTo sends the frame in one go.
-func (f *frame) writeTo(w io.Writer) error {
+func (f *frame) writeTo(w io.Writer, b bounds) error {
 	f.Blobs = nil
-	total := 0
-	for _, b := range f.blobs {
-		f.Blobs = append(f.Blobs, len(b))
-		total += len(b)
+	for _, blob := range f.blobs {
+		f.Blobs = append(f.Blobs, len(blob))
 	}
 	head, err := json.Marshal(f.header)
 	if err != nil {
 		return fmt.Errorf("frame header: %w", err)
 	}
-	if err := bounded(len(head), f.Blobs); err != nil {
+	if err := b.hold(len(head), f.Blobs); err != nil {
 		return err
 	}
 	prefix := binary.BigEndian.AppendUint32([]byte(magic), uint32(len(head)))
 	parts := net.Buffers{append(prefix, head...)}
-	for _, b := range f.blobs {
-		if len(b) > 0 {
-			parts = append(parts, b)
+	for _, blob := range f.blobs {
+		if len(blob) > 0 {
+			parts = append(parts, blob)
 		}
 	}
 	_, err = parts.WriteTo(w)
 	return err
 }
 
-// bounded refuses sizes that no frame has.
-func bounded(head int, blobs []int) error {
-	if head > maxHeader || len(blobs) > maxBlobs {
+// hold refuses sizes that no frame of a direction has.
+func (b bounds) hold(head int, blobs []int) error {
+	if head > b.header || len(blobs) > b.blobs {
 		return fmt.Errorf("%w: %d bytes of header, %d blobs", errFrame, head, len(blobs))
 	}
 	total := 0
 	for _, n := range blobs {
-		if n < 0 || n > maxBlob {
+		if n < 0 || n > b.together {
 			return fmt.Errorf("%w: a blob of %d bytes", errFrame, n)
 		}
 		total += n
 	}
-	if total > maxBlobsTogether {
+	if total > b.together {
 		return fmt.Errorf("%w: %d bytes of blobs", errFrame, total)
 	}
 	return nil
@@ -105,7 +112,7 @@ func bounded(head int, blobs []int) error {
 
 // readFrame reads one frame. It gives io.EOF when the other side hung up between frames, and errFrame or an error of the reader
 // otherwise. Hostile lengths cost at most allocationStep of memory beyond what was really sent.
-func readFrame(r io.Reader) (*frame, error) {
+func readFrame(r io.Reader, b bounds) (*frame, error) {
 	var prefix [prefixBytes]byte
 	if _, err := io.ReadFull(r, prefix[:]); err != nil {
 		return nil, err
@@ -114,7 +121,7 @@ func readFrame(r io.Reader) (*frame, error) {
 		return nil, fmt.Errorf("%w: it begins otherwise", errFrame)
 	}
 	length := binary.BigEndian.Uint32(prefix[len(magic):])
-	if length > maxHeader {
+	if uint64(length) > uint64(b.header) {
 		return nil, fmt.Errorf("%w: %d bytes of header", errFrame, length)
 	}
 	head, err := readExactly(r, int(length))
@@ -125,7 +132,7 @@ func readFrame(r io.Reader) (*frame, error) {
 	if err := json.Unmarshal(head, &f.header); err != nil {
 		return nil, fmt.Errorf("%w: %w", errFrame, err)
 	}
-	if err := bounded(len(head), f.Blobs); err != nil {
+	if err := b.hold(len(head), f.Blobs); err != nil {
 		return nil, err
 	}
 	for _, n := range f.Blobs {

@@ -6,11 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"strings"
 	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"ekyc"
 	"ekyc/internal/face"
 )
 
@@ -19,7 +25,7 @@ var noOptions face.Options
 func encoded(t testing.TB, f *frame) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := f.writeTo(&b); err != nil {
+	if err := f.writeTo(&b, toChild); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -35,13 +41,13 @@ func TestFramesComeOverAsTheyWere(t *testing.T) {
 			for range rapid.IntRange(0, 4).Draw(r, "blobs") {
 				f.blobs = append(f.blobs, rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(r, "blob"))
 			}
-			if err := f.writeTo(&stream); err != nil {
+			if err := f.writeTo(&stream, toChild); err != nil {
 				r.Fatal(err)
 			}
 			sent = append(sent, f)
 		}
 		for _, want := range sent {
-			got, err := readFrame(&stream)
+			got, err := readFrame(&stream, toChild)
 			if err != nil {
 				r.Fatal(err)
 			}
@@ -49,7 +55,7 @@ func TestFramesComeOverAsTheyWere(t *testing.T) {
 				r.Fatalf("sent %+v, got %+v", want, got)
 			}
 		}
-		if _, err := readFrame(&stream); !errors.Is(err, io.EOF) {
+		if _, err := readFrame(&stream, toChild); !errors.Is(err, io.EOF) {
 			r.Fatalf("the end: %v", err)
 		}
 	})
@@ -68,17 +74,17 @@ func TestHostileFramesAreRefused(t *testing.T) {
 		"no JSON":          raw("{"),
 		"negative blob":    raw(`{"blobs":[-1]}`),
 		"endless blob":     raw(`{"blobs":[9223372036854775807]}`),
-		"large blob":       raw(fmt.Sprintf(`{"blobs":[%d]}`, maxBlob+1)),
-		"many blobs":       raw(`{"blobs":[0` + string(bytes.Repeat([]byte(",0"), maxBlobs)) + `]}`),
-		"large altogether": raw(fmt.Sprintf(`{"blobs":[%[1]d,%[1]d,%[1]d,%[1]d,%[1]d,%[1]d]}`, maxBlob)),
+		"large blob":       raw(fmt.Sprintf(`{"blobs":[%d]}`, toChild.together+1)),
+		"many blobs":       raw(`{"blobs":[0` + string(bytes.Repeat([]byte(",0"), toChild.blobs)) + `]}`),
+		"large altogether": raw(fmt.Sprintf(`{"blobs":[%[1]d,%[1]d,%[1]d,%[1]d,%[1]d,%[1]d]}`, toChild.together/2)),
 	} {
-		if _, err := readFrame(bytes.NewReader(data)); !errors.Is(err, errFrame) {
+		if _, err := readFrame(bytes.NewReader(data), toChild); !errors.Is(err, errFrame) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	whole := encoded(t, &frame{header: header{Kind: kindReply}, blobs: [][]byte{[]byte("pixels")}})
 	for n := 1; n < len(whole); n++ {
-		if _, err := readFrame(bytes.NewReader(whole[:n])); !errors.Is(err, io.ErrUnexpectedEOF) {
+		if _, err := readFrame(bytes.NewReader(whole[:n]), toChild); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("cut off after %d bytes: %v", n, err)
 		}
 	}
@@ -100,8 +106,8 @@ func (s *stingy) Read(p []byte) (int, error) {
 
 func TestAClaimIsNotAllocatedBeforeItArrives(t *testing.T) {
 	t.Parallel()
-	r := &stingy{head: bytes.NewReader(raw(fmt.Sprintf(`{"blobs":[%d]}`, maxBlob)))}
-	if _, err := readFrame(r); !errors.Is(err, io.ErrUnexpectedEOF) {
+	r := &stingy{head: bytes.NewReader(raw(fmt.Sprintf(`{"blobs":[%d]}`, toChild.together/2)))}
+	if _, err := readFrame(r, toChild); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("an empty claim: %v", err)
 	}
 	if r.asked == 0 || r.asked > allocationStep {
@@ -115,11 +121,11 @@ func FuzzReadFrame(f *testing.F) {
 	f.Add(encoded(f, &frame{header: header{Kind: kindReply, ID: 7, Fault: &wireError{Code: "internal"}}}))
 	f.Add(raw(`{"blobs":[1,2]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := readFrame(bytes.NewReader(data))
+		got, err := readFrame(bytes.NewReader(data), toChild)
 		if err != nil {
 			return
 		}
-		again, err := readFrame(bytes.NewReader(encoded(t, got)))
+		again, err := readFrame(bytes.NewReader(encoded(t, got)), toChild)
 		if err != nil || !cmp.Equal(again.blobs, got.blobs) || again.Kind != got.Kind || again.ID != got.ID {
 			t.Errorf("%+v became %+v, %v", got, again, err)
 		}
@@ -127,4 +133,72 @@ func FuzzReadFrame(f *testing.F) {
 			_ = got.Fault.fromWire().Error()
 		}
 	})
+}
+
+func TestAnswersGetLessRoomThanRequests(t *testing.T) {
+	t.Parallel()
+	for name, data := range map[string][]byte{
+		"header":   raw(`{"body":"` + strings.Repeat("x", toParent.header) + `"}`),
+		"blobs":    raw(`{"blobs":[0,0,0]}`),
+		"together": raw(fmt.Sprintf(`{"blobs":[%d,%[1]d]}`, toParent.together/2+1)),
+	} {
+		if _, err := readFrame(bytes.NewReader(data), toParent); !errors.Is(err, errFrame) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := readFrame(bytes.NewReader(data), toChild); errors.Is(err, errFrame) {
+			t.Errorf("%s of a request: %v", name, err)
+		}
+	}
+}
+
+func TestAFaultSaysNoMoreThanAnEngineWould(t *testing.T) {
+	t.Parallel()
+	long := "\x1b[2J" + strings.Repeat("é", 1000)
+	details := fmt.Sprintf(`{"image":%q,"list":[{"deep":%[1]q}]}`, strings.Repeat("y\u202e", 400))
+	e := (&wireError{Code: ekyc.ErrImageCorrupt, Message: long, Details: []byte(details)}).fromWire()
+	deep := e.Details["list"].([]any)[0].(map[string]any)["deep"]
+	for _, text := range []string{e.Message, e.Details["image"].(string), deep.(string)} {
+		if n := utf8.RuneCountInString(text); n != mostText || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%d characters came through: %q", n, text)
+		}
+	}
+	flood := []byte(`{"a":"` + strings.Repeat("z", mostDetails) + `"}`)
+	if e := (&wireError{Code: ekyc.ErrImageCorrupt, Details: flood}).fromWire(); e.Code != ekyc.ErrInternal {
+		t.Errorf("a flood of details: %v", e)
+	}
+	if e := (&wireError{Code: ekyc.ErrorCode(long)}).fromWire(); e.Code != ekyc.ErrInternal {
+		t.Errorf("an unknown code: %v", e)
+	}
+}
+
+// TestACancellationMayComeFirst: a caller who leaves at once can be faster than his request.
+func TestACancellationMayComeFirst(t *testing.T) {
+	t.Parallel()
+	near, far := net.Pipe()
+	defer near.Close()
+	s := &server{conn: far, engine: &faulty{}}
+	go s.loop(t.Context())
+	ask := func(k kind, id uint64, said string) {
+		f := &frame{header: header{Kind: k, ID: id, Method: methodEnrol, Body: []byte("{}")}, blobs: [][]byte{[]byte(said)}}
+		if err := f.writeTo(near, toChild); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hear := func() *frame {
+		near.SetReadDeadline(time.Now().Add(time.Minute))
+		f, err := readFrame(near, toParent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	ask(kindCancel, 7, "")
+	ask(kindRequest, 7, "sleep 1h")
+	if f := hear(); f.ID != 7 || f.Fault == nil || f.Fault.Code != ekyc.ErrCancelled {
+		t.Errorf("the request came after its cancellation: %+v", f)
+	}
+	ask(kindRequest, 8, "hello")
+	if f := hear(); f.ID != 8 || f.Fault != nil {
+		t.Errorf("the next request: %+v", f)
+	}
 }

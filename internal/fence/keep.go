@@ -3,6 +3,7 @@ package fence
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -12,7 +13,7 @@ func (p *Pool) keep() {
 	for {
 		if c, err := p.launch(); err == nil {
 			pause = shortestPause
-			c.release()
+			c.release(p.closed)
 			p.bury(c)
 		} else {
 			p.failedStart(err)
@@ -37,15 +38,25 @@ func (p *Pool) launch() (*child, error) {
 	}
 	if err := c.greet(p.options); err != nil {
 		c.kill(deathGarbage)
-		c.release()
+		c.release(p.closed)
 		p.forget(c)
 		return nil, err
 	}
 	p.inventory.Store(c.inventory)
+	p.told.Do(func() { p.tellConfinement(c.confined) })
 	p.counts.started.Add(1)
 	p.admit(c, true)
 	p.lobby.arrive(c, 0)
 	return c, nil
+}
+
+// tellConfinement says how much of the fence this system has.
+func (p *Pool) tellConfinement(by string) {
+	level, message := slog.LevelInfo, "the vision engines are confined"
+	if !strings.Contains(by, byLandlock) || !strings.Contains(by, bySeccomp) {
+		level, message = slog.LevelWarn, "the vision engines are not fully confined: one that was taken over could reach what this user can"
+	}
+	p.options.Logger.LogAttrs(context.Background(), level, message, slog.String("by", by))
 }
 
 // admit notes a child and whether it is ready. It says no when the pool is closed, whose children are all to die.
@@ -92,19 +103,17 @@ func (p *Pool) bury(c *child) {
 	p.lobby.depart(c)
 	p.forget(c)
 	counter := &p.counts.crashed
-	if why := c.ended.Load(); why != nil {
-		switch *why {
-		case deathClosing:
-			return
-		case deathTimeout:
-			counter = &p.counts.timedOut
-		case deathMemory:
-			counter = &p.counts.overMemory
-		case deathStray:
-			counter = &p.counts.strayed
-		case deathGarbage:
-			counter = &p.counts.faulty
-		}
+	switch c.byParent() {
+	case deathClosing:
+		return
+	case deathTimeout:
+		counter = &p.counts.timedOut
+	case deathMemory:
+		counter = &p.counts.overMemory
+	case deathStray:
+		counter = &p.counts.strayed
+	case deathGarbage:
+		counter = &p.counts.faulty
 	}
 	counter.Add(1)
 	p.options.Logger.LogAttrs(context.Background(), slog.LevelWarn, "a vision engine died", slog.Int("pid", c.pid), slog.String("cause", c.epitaph()))

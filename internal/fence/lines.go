@@ -51,12 +51,7 @@ func (l *lines) copy(r io.ReadCloser) {
 }
 
 func (l *lines) log(line []byte) {
-	text := strings.TrimSpace(strings.Map(func(r rune) rune {
-		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, strings.TrimRight(string(line), "\r\n")))
+	text := strings.TrimSpace(printable(strings.TrimRight(string(line), "\r\n"), mostLine))
 	if text == "" {
 		return
 	}
@@ -66,4 +61,19 @@ func (l *lines) log(line []byte) {
 	case left == 0:
 		l.logger.LogAttrs(context.Background(), slog.LevelWarn, "engine: more is not logged", slog.Int("pid", l.pid))
 	}
+}
+
+// printable is a text with a question mark for everything that does not print, cut after so many characters.
+func printable(text string, most int) string {
+	var b strings.Builder
+	for _, r := range text {
+		if most--; most < 0 {
+			break
+		}
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			r = '?'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }

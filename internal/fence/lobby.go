@@ -176,4 +176,6 @@ func cancelled(cause error) error {
 	return ekyc.Errorf(ekyc.ErrCancelled, "the work was cancelled or ran out of time").Because(cause)
 }
 
-func closing() error { return ekyc.Errorf(ekyc.ErrCancelled, "the vision engine is shutting down") }
+func closing() error {
+	return ekyc.Errorf(ekyc.ErrUnavailable, "the vision engine is shutting down").Because(ErrClosed)
+}

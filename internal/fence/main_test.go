@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
 	"runtime"
 	"strconv"
@@ -32,10 +33,16 @@ func TestMain(m *testing.M) {
 	case "":
 		os.Setenv(secretVariable, "secret")
 		os.Exit(m.Run())
-	case "parent":
-		err = playParent()
+	case "parent of faulty", "parent of confined":
+		err = playParent(strings.TrimPrefix(role, "parent of "))
 	case "leaks":
 		err = playLeaks()
+	case "guarded":
+		err = playGuarded()
+	case "confined", "confined real":
+		if err = Confine(readableDirectories()...); err == nil {
+			err = playChild(strings.TrimPrefix(role, "confined "))
+		}
 	default:
 		err = playChild(role)
 	}
@@ -55,7 +62,7 @@ func playChild(role string) error {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM)
 	return ServeChild(context.Background(), conn, func() (Engine, error) {
 		switch role {
-		case "faulty":
+		case "faulty", "confined":
 			return &faulty{conn: conn}, nil
 		case "real":
 			return openReal()
@@ -104,6 +111,10 @@ func (f *faulty) Enrol(ctx context.Context, photo []byte) (*engine.FaceSample, e
 			return nil, cancelled(ctx.Err())
 		case <-time.After(d):
 		}
+	case "await": // somebody makes a file
+		for _, err := os.Stat(rest); err != nil && ctx.Err() == nil; _, err = os.Stat(rest) {
+			time.Sleep(time.Millisecond)
+		}
 	case "once": // break the first time
 		if file, err := os.OpenFile(rest, os.O_CREATE|os.O_EXCL, 0o600); err == nil {
 			file.Close()
@@ -119,6 +130,10 @@ func (f *faulty) Enrol(ctx context.Context, photo []byte) (*engine.FaceSample, e
 		said = strings.Join(os.Environ(), "\n")
 	case "trace":
 		said = TraceParent(ctx)
+	case "death":
+		said = strconv.Itoa(deathSignal)
+	case "trespass":
+		said = trespass(rest)
 	default:
 		breakDown(command, f.conn)
 	}
@@ -138,7 +153,7 @@ func (f *faulty) Sanitise(_ context.Context, r engine.SanitiseRequest) (*engine.
 // faults are the ways to break, with the code that each is told as.
 var faults = map[string]ekyc.ErrorCode{
 	"segv": ekyc.ErrEngineFailed, "kill": ekyc.ErrEngineFailed, "exit": ekyc.ErrEngineFailed, "panic": ekyc.ErrEngineFailed,
-	"garbage": ekyc.ErrEngineFailed, "hang-up": ekyc.ErrEngineFailed, "eat": ekyc.ErrEngineFailed, "hang": ekyc.ErrTimeout,
+	"garbage": ekyc.ErrEngineFailed, "hang-up": ekyc.ErrEngineFailed, "eat": ekyc.ErrEngineFailed, "hang": ekyc.ErrTimeout, "cling": ekyc.ErrTimeout,
 }
 
 // breakDown breaks the process; an unknown way does nothing.
@@ -165,6 +180,17 @@ func breakDown(how string, conn net.Conn) {
 		time.Sleep(time.Hour)
 	case "hang":
 		time.Sleep(time.Hour)
+	case "cling": // to the connection, past the own death
+		holder := exec.Command("sleep", "20")
+		file, err := conn.(interface{ File() (*os.File, error) }).File()
+		if err != nil {
+			panic(err)
+		}
+		holder.ExtraFiles = []*os.File{file}
+		if err := holder.Start(); err != nil {
+			panic(err)
+		}
+		time.Sleep(time.Hour)
 	case "eat": // as native code does, past the Go heap and its limit
 		const mouthful = 16 << 20
 		for {
@@ -173,7 +199,7 @@ func breakDown(how string, conn net.Conn) {
 				panic(err)
 			}
 			runtime.KeepAlive(b)
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(20 * time.Millisecond) // so that a busy parent comes to look before the limit on data does
 		}
 	}
 }
@@ -187,8 +213,8 @@ func ownLimits() string {
 }
 
 // playParent runs a pool, says which processes are its children, and works until it is killed.
-func playParent() error {
-	p, err := Start(context.Background(), faultyOptions(Options{Children: 2}))
+func playParent(children string) error {
+	p, err := Start(context.Background(), faultyOptions(Options{Children: 2, Env: []string{roleVariable + "=" + children}}))
 	if err != nil {
 		return err
 	}
@@ -224,11 +250,11 @@ func playLeaks() error {
 	go p.Background().Enrol(context.Background(), []byte("sleep 1h"))
 	time.Sleep(50 * time.Millisecond)
 	p.Close()
-	if _, err := p.Enrol(context.Background(), []byte("hello")); ekyc.CodeOf(err) != ekyc.ErrCancelled {
+	if _, err := p.Enrol(context.Background(), []byte("hello")); ekyc.CodeOf(err) != ekyc.ErrUnavailable || !errors.Is(err, ErrClosed) {
 		return fmt.Errorf("a closed pool answers %v", err)
 	}
 	left := 0
-	for range 100 {
+	for range 1000 {
 		if left = runtime.NumGoroutine() - before; left <= 0 && len(childrenOf(os.Getpid())) == 0 {
 			return nil
 		}

@@ -61,6 +61,9 @@ const (
 	shortestPause       = 50 * time.Millisecond // before a child that died is replaced
 	longestPause        = 5 * time.Second       // when replacements die before they are ready
 	attempts            = 2
+	// lastWait is how long a child that was killed may take to go. One that the system holds (in a read from a dead disk, say) stays
+	// longer, and nothing is to wait for it without end.
+	lastWait = 5 * time.Second
 )
 
 func (o Options) withDefaults() (Options, error) {
@@ -101,6 +104,7 @@ type Pool struct {
 	inventory atomic.Pointer[engine.Inventory]
 	nextID    atomic.Uint64
 	counts    counts
+	told      sync.Once   // how the children are confined
 	unhook    func() bool // from the context of Start
 
 	mu       sync.Mutex
@@ -142,7 +146,8 @@ func Start(ctx context.Context, o Options) (*Pool, error) {
 // go first, though not for ever.
 func (p *Pool) Background() Engine { return lane{p, Background} }
 
-// Close ends all children and fails what is under way with ErrCancelled. It returns when nothing is left of them.
+// Close ends all children and fails what is under way with ErrUnavailable because of ErrClosed. It returns when nothing is left of
+// them, or when the system has not let go of one for lastWait.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	first := !p.isClosed
@@ -163,7 +168,7 @@ func (p *Pool) Close() {
 }
 
 // Ready waits until at least one child can work. When none can and the last start failed it gives that error at once.
-// Errors: ErrModelMissing and others of opening the engine, ErrEngineFailed, ErrCancelled.
+// Errors: ErrModelMissing and others of opening the engine, ErrEngineFailed, ErrCancelled, ErrUnavailable because of ErrClosed.
 func (p *Pool) Ready(ctx context.Context) error {
 	for {
 		p.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -58,18 +59,20 @@ func setup(t testing.TB, o Options) (*Pool, *safeBuffer) {
 
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within ten seconds", what)
+			t.Fatalf("%s: not within a minute", what)
 		}
 	}
 }
 
-// TestAFaultCostsItsOwnRequest breaks children in every way while others are asked for answers.
+// TestAFaultCostsItsOwnRequest breaks children in every way but the slow ones while others are asked for answers. No time-out is near,
+// however busy the machine is.
 func TestAFaultCostsItsOwnRequest(t *testing.T) {
 	t.Parallel()
-	p, _ := setup(t, Options{Children: 3, Timeout: 3 * time.Second, MaxWaiting: 1000, MaxWait: time.Minute})
+	p, _ := setup(t, Options{Children: 3, Timeout: time.Minute, MaxWaiting: 1000, MaxWait: 5 * time.Minute})
 	const clients, each = 6, 40
+	broken := int64(0)
 	var group sync.WaitGroup
 	for client := range clients {
 		group.Go(func() {
@@ -83,6 +86,10 @@ func TestAFaultCostsItsOwnRequest(t *testing.T) {
 		})
 	}
 	for fault, code := range faults {
+		if code == ekyc.ErrTimeout {
+			continue
+		}
+		broken++
 		group.Go(func() {
 			if _, err := p.Enrol(t.Context(), []byte(fault)); ekyc.CodeOf(err) != code {
 				t.Errorf("%s is told as %v", fault, err)
@@ -90,13 +97,55 @@ func TestAFaultCostsItsOwnRequest(t *testing.T) {
 		})
 	}
 	group.Wait()
-	eventually(t, "recovery", func() bool { s := p.Stats(); return s.Ready == 3 && s.Started == 3+2*int64(len(faults)) })
+	eventually(t, "recovery", func() bool { s := p.Stats(); return s.Ready == 3 && s.Started == 3+2*broken })
 	s := p.Stats()
-	if want := int64(len(faults)); s.Failed != want || s.Retried != want || s.Answered != clients*each {
+	if s.Failed != broken || s.Retried != broken || s.Answered != clients*each {
 		t.Errorf("%d failed, %d tried again, %d answered", s.Failed, s.Retried, s.Answered)
 	}
-	if s.TimedOut != 2 || s.OverMemory != 2 || s.Faulty != 4 || s.Crashed != 8 {
+	if s.TimedOut != 0 || s.OverMemory != 2 || s.Faulty != 4 || s.Crashed != 8 {
 		t.Errorf("deaths: %+v", s)
+	}
+}
+
+// TestWorkThatDoesNotEndIsEnded: also where the connection stays open after the process was killed, as it does while the system holds it.
+func TestWorkThatDoesNotEndIsEnded(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []string{"hang", "cling"} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			p, _ := setup(t, Options{Children: 1, Timeout: time.Second, MaxWait: time.Minute})
+			start := time.Now()
+			if _, err := p.Enrol(t.Context(), []byte(fault)); ekyc.CodeOf(err) != ekyc.ErrTimeout {
+				t.Errorf("told as %v", err)
+			}
+			if took := time.Since(start); took > 15*time.Second { // the connection is held for 20
+				t.Errorf("told after %v", took)
+			}
+			eventually(t, "recovery", func() bool { s := p.Stats(); return s.Ready == 1 && s.Started == 3 })
+			if s := p.Stats(); s.TimedOut != 2 || s.Failed != 1 || s.Retried != 1 || s.Busy != 0 {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+func TestAClosedPoolIsNobodysFault(t *testing.T) {
+	t.Parallel()
+	p, _ := setup(t, Options{Children: 1})
+	var group sync.WaitGroup
+	for _, e := range []Engine{p, p.Background()} { // one is worked on, the other waits
+		group.Go(func() {
+			_, err := e.Enrol(t.Context(), []byte("hang"))
+			if info, _ := ekyc.CodeOf(err).Info(); !errors.Is(err, ErrClosed) || ekyc.CodeOf(err) != ekyc.ErrUnavailable || !info.Retryable {
+				t.Errorf("under way: %v", err)
+			}
+		})
+	}
+	eventually(t, "work", func() bool { s := p.Stats(); return s.Busy == 1 && s.WaitingInteractive+s.WaitingBackground == 1 })
+	p.Close()
+	group.Wait()
+	if err := p.Ready(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("readiness: %v", err)
 	}
 }
 
@@ -142,12 +191,27 @@ func TestErrorsCrossTheFence(t *testing.T) {
 	}
 }
 
+// occupy keeps the only child of a pool busy until it is released.
+func occupy(t *testing.T, p *Pool) (release func()) {
+	t.Helper()
+	mark := filepath.Join(t.TempDir(), "mark")
+	done := make(chan struct{})
+	go func() { p.Enrol(t.Context(), []byte("await "+mark)); close(done) }()
+	eventually(t, "a busy child", func() bool { return p.Stats().Busy == 1 })
+	return func() {
+		if err := os.WriteFile(mark, nil, 0o600); err != nil {
+			t.Error(err)
+		}
+		<-done
+	}
+}
+
 func TestOverloadIsToldAtOnce(t *testing.T) {
 	t.Parallel()
-	p, _ := setup(t, Options{Children: 1, MaxWaiting: 2, MaxWait: 300 * time.Millisecond})
+	const wait = 2 * time.Second
+	p, _ := setup(t, Options{Children: 1, MaxWaiting: 2, MaxWait: wait})
+	release := occupy(t, p)
 	var group sync.WaitGroup
-	group.Go(func() { p.Enrol(t.Context(), []byte("sleep 900ms")) })
-	eventually(t, "a busy child", func() bool { return p.Stats().Busy == 1 })
 	for range 2 {
 		group.Go(func() {
 			if _, err := p.Enrol(t.Context(), []byte("hello")); ekyc.CodeOf(err) != ekyc.ErrOverloaded {
@@ -158,7 +222,7 @@ func TestOverloadIsToldAtOnce(t *testing.T) {
 	eventually(t, "a full queue", func() bool { return p.Stats().WaitingInteractive == 2 })
 	start := time.Now()
 	_, err := p.Enrol(t.Context(), []byte("hello"))
-	if took := time.Since(start); took > 150*time.Millisecond {
+	if took := time.Since(start); took > wait/2 {
 		t.Errorf("told after %v", took)
 	}
 	problem, ok := err.(*ekyc.Error)
@@ -168,10 +232,16 @@ func TestOverloadIsToldAtOnce(t *testing.T) {
 	if after, ok := problem.Details["retry_after_seconds"].(int); !ok || after < 1 {
 		t.Errorf("details %v", problem.Details)
 	}
-	if _, err := p.Background().Enrol(t.Context(), []byte("hello")); err != nil { // waits as long as it takes
+	waited := make(chan error, 1)
+	go func() { // waits as long as it takes
+		_, err := p.Background().Enrol(t.Context(), []byte("hello"))
+		waited <- err
+	}()
+	group.Wait()
+	release()
+	if err := <-waited; err != nil {
 		t.Errorf("a background request: %v", err)
 	}
-	group.Wait()
 	if s := p.Stats(); s.Overloaded != 3 || s.WaitingInteractive+s.WaitingBackground != 0 {
 		t.Errorf("%+v", s)
 	}
@@ -180,9 +250,8 @@ func TestOverloadIsToldAtOnce(t *testing.T) {
 func TestInteractiveGoesFirstAndBackgroundDoesNotStarve(t *testing.T) {
 	t.Parallel()
 	p, _ := setup(t, Options{Children: 1, MaxWaiting: 20, MaxWait: time.Minute})
+	release := occupy(t, p)
 	var group sync.WaitGroup
-	group.Go(func() { p.Enrol(t.Context(), []byte("sleep 300ms")) })
-	eventually(t, "a busy child", func() bool { return p.Stats().Busy == 1 })
 	const waiting = 8
 	var order [waiting]string
 	ask := func(e Engine, class Class) {
@@ -203,6 +272,7 @@ func TestInteractiveGoesFirstAndBackgroundDoesNotStarve(t *testing.T) {
 		ask(p, Interactive)
 	}
 	eventually(t, "waiting clients", func() bool { return p.Stats().WaitingInteractive == 6 })
+	release()
 	group.Wait()
 	if want := []string{"i", "i", "i", "b", "i", "i", "i", "b"}; !slices.Equal(order[:], want) {
 		t.Errorf("served in the order %v, want %v", order, want)
@@ -219,12 +289,8 @@ func TestACancelledCallerLeavesAtOnce(t *testing.T) {
 	leave := func(said string) {
 		ctx, stop := context.WithTimeout(t.Context(), 30*time.Millisecond)
 		defer stop()
-		start := time.Now()
 		if _, err := p.Enrol(ctx, []byte(said)); ekyc.CodeOf(err) != ekyc.ErrCancelled {
 			t.Errorf("%s: %v", said, err)
-		}
-		if took := time.Since(start); took > 500*time.Millisecond {
-			t.Errorf("%s: the caller left after %v", said, took)
 		}
 	}
 	leave("sleep 1h")
@@ -233,6 +299,9 @@ func TestACancelledCallerLeavesAtOnce(t *testing.T) {
 		t.Errorf("a child that stopped by itself was replaced: %v", err)
 	}
 	leave("hang")
+	if s := p.Stats(); s.Busy != 1 || s.Strayed != 0 {
+		t.Errorf("the caller left after the child had ended: %+v", s)
+	}
 	third, err := p.Background().Enrol(t.Context(), []byte("hello"))
 	if err != nil || pidOf(third) == pidOf(first) {
 		t.Errorf("a child that did not stop was not replaced: %v", err)
@@ -327,12 +396,22 @@ func TestUploadsAreHeldToTheirSize(t *testing.T) {
 // TestTheParentsDeathEndsTheChildren kills a service with its children at work.
 func TestTheParentsDeathEndsTheChildren(t *testing.T) {
 	t.Parallel()
+	for _, children := range []string{"faulty", "confined"} {
+		t.Run(children, func(t *testing.T) {
+			t.Parallel()
+			killParent(t, "parent of "+children)
+		})
+	}
+}
+
+func killParent(t *testing.T, role string) {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	parent := exec.Command(self)
-	parent.Env = append(os.Environ(), roleVariable+"=parent")
+	parent.Env = append(os.Environ(), roleVariable+"="+role)
 	out, err := parent.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

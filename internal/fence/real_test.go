@@ -53,7 +53,7 @@ func real(t *testing.T) (*Pool, Engine) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Start(t.Context(), Options{Command: []string{self}, Env: []string{roleVariable + "=real"}, Children: 1, MaxWait: time.Minute})
+	p, err := Start(t.Context(), Options{Command: []string{self}, Env: []string{roleVariable + "=confined real"}, Children: 1, Timeout: 5 * time.Minute, MaxWait: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

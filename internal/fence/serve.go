@@ -19,8 +19,8 @@ import (
 const (
 	// inheritedFD is where a child finds its end of the socket pair: after standard input, output and error.
 	inheritedFD = 3
-	// grace is how long work that nobody waits for may take to stop itself.
-	grace = time.Second
+	// grace is how long work that nobody waits for may take to stop itself: about as long as another child takes to load its models.
+	grace = 2 * time.Second
 )
 
 // limits are what a child imposes on itself; the parent watches over them from outside.
@@ -50,7 +50,7 @@ func InheritedConn() (net.Conn, error) {
 func ServeChild(ctx context.Context, conn net.Conn, open func() (Engine, error)) error {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	welcome, err := readFrame(conn)
+	welcome, err := readFrame(conn, toChild)
 	if err != nil {
 		return fmt.Errorf("no welcome from the parent: %w", err)
 	}
@@ -66,8 +66,11 @@ func ServeChild(ctx context.Context, conn net.Conn, open func() (Engine, error))
 	if err != nil {
 		return errors.Join(err, s.reply(&frame{header: header{Kind: kindReady}}, nil, err))
 	}
+	if err := forbidPrograms(); err != nil {
+		return err
+	}
 	inventory, err := s.engine.Models(ctx)
-	if err := errors.Join(err, s.reply(&frame{header: header{Kind: kindReady}}, inventory, err)); err != nil {
+	if err := errors.Join(err, s.reply(&frame{header: header{Kind: kindReady, Confined: confined()}}, inventory, err)); err != nil {
 		return err
 	}
 	return s.loop(ctx)
@@ -81,8 +84,8 @@ func (l limits) impose() error {
 		dataTimes = 2       // private address space over resident memory
 		dataExtra = 1 << 30 // thread stacks
 	)
-	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil { // a dump would be full of pictures
-		return fmt.Errorf("limit on core dumps: %w", err)
+	if err := GuardSecrets(); err != nil { // pictures are in the memory
+		return err
 	}
 	if l.Memory <= 0 {
 		return nil
@@ -107,6 +110,7 @@ type server struct {
 	mu      sync.Mutex
 	current uint64             // request under way; 0 when there is none
 	stop    context.CancelFunc // of the request under way
+	revoked uint64             // last cancelled request that was not under way
 }
 
 // loop reads requests and cancellations until the parent hangs up.
@@ -122,7 +126,7 @@ func (s *server) loop(ctx context.Context) error {
 		}
 	}()
 	for {
-		f, err := readFrame(s.conn)
+		f, err := readFrame(s.conn, toChild)
 		switch {
 		case errors.Is(err, io.EOF) || err != nil && ctx.Err() != nil:
 			return nil
@@ -150,14 +154,23 @@ func (s *server) begin(id uint64, stop context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.current, s.stop = id, stop
+	if id == s.revoked {
+		stop()
+	}
 }
 
-// cancel stops the work on one request, or on whatever is under way for 0.
+// cancel stops the work on one request, or on whatever is under way for 0. The cancellation of a request that its caller left at once can
+// overtake it, so one is remembered: the parent sends no other before it has the answer.
 func (s *server) cancel(id uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stop != nil && (id == 0 || id == s.current) {
-		s.stop()
+	switch {
+	case id == 0 || id == s.current:
+		if s.stop != nil {
+			s.stop()
+		}
+	default:
+		s.revoked = id
 	}
 }
 
@@ -188,7 +201,7 @@ func (s *server) reply(f *frame, answer any, fault error) error {
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	return f.writeTo(s.conn)
+	return f.writeTo(s.conn, toParent)
 }
 
 // causes joins the private causes of an error to its public message.

@@ -46,32 +46,52 @@ func onWire(err error) *wireError {
 	return w
 }
 
-// fromWire gives the error again.
+const (
+	mostDetails = 8 << 10 // bytes of JSON; the longest of ours are a few hundred
+	mostText    = 300     // characters of a message or a detail
+)
+
+// fromWire gives the error again. What is in it reaches clients and logs, so nothing longer than what an engine says gets through.
 func (w *wireError) fromWire() *ekyc.Error {
 	if _, known := w.Code.Info(); !known {
-		return ekyc.Errorf(ekyc.ErrInternal, "an unexpected fault in the vision engine").Because(fmt.Errorf("unknown code %q", w.Code))
+		return ekyc.Errorf(ekyc.ErrInternal, "an unexpected fault in the vision engine").Because(fmt.Errorf("unknown code %q", printable(string(w.Code), mostText)))
 	}
-	e := &ekyc.Error{Code: w.Code, Message: w.Message}
+	e := &ekyc.Error{Code: w.Code, Message: printable(w.Message, mostText)}
 	if len(w.Details) == 0 {
 		return e
+	}
+	if len(w.Details) > mostDetails {
+		return ekyc.Errorf(ekyc.ErrInternal, "an unexpected fault in the vision engine").Because(fmt.Errorf("%d bytes of details", len(w.Details)))
 	}
 	decoder := json.NewDecoder(bytes.NewReader(w.Details))
 	decoder.UseNumber()
 	if err := decoder.Decode(&e.Details); err != nil {
 		return ekyc.Errorf(ekyc.ErrInternal, "an unexpected fault in the vision engine").Because(err)
 	}
-	for name, value := range e.Details {
-		e.Details[name] = plain(value)
-	}
+	plain(e.Details)
 	return e
 }
 
-// plain gives numbers the types that they had: whole ones int, others float64.
+// plain gives numbers the types that they had: whole ones int, others float64. Texts are made printable.
 func plain(value any) any {
-	n, ok := value.(json.Number)
-	if !ok {
-		return value
+	switch value := value.(type) {
+	case string:
+		return printable(value, mostText)
+	case []any:
+		for i := range value {
+			value[i] = plain(value[i])
+		}
+	case map[string]any:
+		for name := range value {
+			value[name] = plain(value[name])
+		}
+	case json.Number:
+		return number(value)
 	}
+	return value
+}
+
+func number(n json.Number) any {
 	if whole, err := n.Int64(); err == nil && whole >= math.MinInt && whole <= math.MaxInt {
 		return int(whole)
 	}

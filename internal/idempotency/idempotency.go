@@ -12,7 +12,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"time"
 
@@ -27,15 +26,7 @@ import (
 var migrationFiles embed.FS
 
 // Migrations are the package's table.
-var Migrations = store.Migrations{Package: "idempotency", Files: subFolder(migrationFiles, "migrations")}
-
-func subFolder(files embed.FS, name string) fs.FS {
-	folder, err := fs.Sub(files, name)
-	if err != nil {
-		panic("idempotency: " + err.Error()) // only for a malformed name, and it is a constant
-	}
-	return folder
-}
+var Migrations = store.Migrations{Package: "idempotency", Files: migrationFiles, Directory: "migrations"}
 
 const (
 	defaultLease = 30 * time.Second

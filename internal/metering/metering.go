@@ -12,7 +12,6 @@ package metering
 
 import (
 	"embed"
-	"io/fs"
 	"time"
 
 	"ekyc"
@@ -23,15 +22,7 @@ import (
 var files embed.FS
 
 // Migrations are the tables of this package.
-var Migrations = store.Migrations{Package: "metering", Files: subtree()}
-
-func subtree() fs.FS {
-	sub, err := fs.Sub(files, "migrations")
-	if err != nil {
-		panic(err) // the name is a constant
-	}
-	return sub
-}
+var Migrations = store.Migrations{Package: "metering", Files: files, Directory: "migrations"}
 
 // Entitlement is what a tenant's plan permits.
 type Entitlement struct {

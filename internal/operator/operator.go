@@ -5,7 +5,6 @@ package operator
 import (
 	"crypto/rand"
 	"embed"
-	"io/fs"
 	"sync/atomic"
 	"time"
 
@@ -17,14 +16,7 @@ import (
 var migrations embed.FS
 
 // Migrations are the package's tables.
-var Migrations = store.Migrations{Package: "operator", Files: must(fs.Sub(migrations, "migrations"))}
-
-func must(f fs.FS, err error) fs.FS {
-	if err != nil {
-		panic(err) // the directory is compiled in
-	}
-	return f
-}
+var Migrations = store.Migrations{Package: "operator", Files: migrations, Directory: "migrations"}
 
 // Sealer encrypts and hashes what only this program may read. The purpose is bound to the result.
 type Sealer interface {

@@ -4,6 +4,7 @@ package queue
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -12,8 +13,8 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
-	"github.com/riverqueue/river/rivertype"
 
+	"ekyc"
 	"ekyc/internal/store"
 )
 
@@ -21,7 +22,6 @@ import (
 const (
 	Turns    = "turns"    // a turn takes the next tenant's verification and works on it
 	Webhooks = "webhooks" // deliveries
-	Upkeep   = "upkeep"   // sweeping, rolling up
 )
 
 const schema = "river"
@@ -31,11 +31,9 @@ type Client = river.Client[pgx.Tx]
 
 // Options say what a process works on.
 type Options struct {
-	Workers    *river.Workers // nil: the process only inserts
-	Queues     map[string]int // how many jobs of each queue run at once
-	Periodic   []*river.PeriodicJob
-	Middleware []rivertype.Middleware
-	Logger     *slog.Logger
+	Workers *river.Workers // nil: the process only inserts
+	Queues  map[string]int // how many jobs of each queue run at once
+	Logger  *slog.Logger
 }
 
 // fetchCooldown is how long a client waits between two looks at the queue; River's own 100 ms would be most of the time from
@@ -45,8 +43,7 @@ const fetchCooldown = 5 * time.Millisecond
 // New makes a client; Start it to run jobs.
 func New(db *store.DB, o Options) (*Client, error) {
 	config := &river.Config{
-		Schema: schema, Logger: o.Logger, Middleware: o.Middleware, PeriodicJobs: o.Periodic,
-		FetchCooldown: fetchCooldown, FetchPollInterval: time.Second,
+		Schema: schema, Logger: o.Logger, FetchCooldown: fetchCooldown, FetchPollInterval: time.Second,
 		CompletedJobRetentionPeriod: time.Hour, CancelledJobRetentionPeriod: time.Hour, DiscardedJobRetentionPeriod: 7 * 24 * time.Hour,
 	}
 	if o.Workers != nil {
@@ -59,7 +56,32 @@ func New(db *store.DB, o Options) (*Client, error) {
 	return river.NewClient(riverpgxv5.New(db.SystemPool()), config)
 }
 
-// Migrations are the queue's own tables. The service may add jobs and see nothing of them.
+// Add puts jobs into a queue in the caller's transaction; workers wake when it commits. The options of the jobs are those of all, with
+// the queue. Errors: ErrInternal without a client.
+func Add[T river.JobArgs](ctx context.Context, tx pgx.Tx, client *Client, queue string, o river.InsertOpts, jobs ...T) error {
+	if client == nil {
+		return ekyc.Errorf(ekyc.ErrInternal, "the queue %s has no client yet", queue)
+	}
+	if len(jobs) == 0 {
+		return nil
+	}
+	o.Queue = queue
+	params := make([]river.InsertManyParams, len(jobs))
+	for i, args := range jobs {
+		params[i] = river.InsertManyParams{Args: args, InsertOpts: &o}
+	}
+	if _, err := client.InsertManyTx(ctx, tx, params); err != nil {
+		return fmt.Errorf("put jobs into the queue %s: %w", queue, err)
+	}
+	// River leaves out the notification when this process sent one in the last 5 ms, even where that one's transaction is still open or
+	// was rolled back, and the job would wait for the next poll, up to a second. Equal notifications of one transaction become one.
+	if _, err := tx.Exec(ctx, `select pg_notify($1, $2)`, schema+".river_insert", `{"queue": "`+queue+`"}`); err != nil {
+		return fmt.Errorf("wake the workers of the queue %s: %w", queue, err)
+	}
+	return nil
+}
+
+// Migrations are the queue's own tables. The service adds jobs; what it could read of them are identifiers.
 var Migrations = store.Migrations{Package: "queue", Run: migrate}
 
 const grants = `

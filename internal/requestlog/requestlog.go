@@ -6,7 +6,6 @@ package requestlog
 import (
 	"context"
 	"embed"
-	"io/fs"
 	"log/slog"
 	"strings"
 	"sync"
@@ -20,15 +19,7 @@ import (
 var files embed.FS
 
 // Migrations are the tables of this package.
-var Migrations = store.Migrations{Package: "requestlog", Files: subtree()}
-
-func subtree() fs.FS {
-	sub, err := fs.Sub(files, "migrations")
-	if err != nil {
-		panic(err) // the name is a constant
-	}
-	return sub
-}
+var Migrations = store.Migrations{Package: "requestlog", Files: files, Directory: "migrations"}
 
 // KindEntry is the kind of an entry's identifier.
 const KindEntry ekyc.Kind = "log"

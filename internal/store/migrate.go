@@ -15,11 +15,12 @@ import (
 	"ekyc"
 )
 
-// Migrations are the tables of one package: goose files at the root of Files, applied in their order, after those of the packages
+// Migrations are the tables of one package: goose files in the Directory of Files, applied in their order, after those of the packages
 // that stand before it in the list given to Migrate.
 type Migrations struct {
-	Package string
-	Files   fs.FS
+	Package   string
+	Files     fs.FS
+	Directory string // "" for the root of Files
 	// Run, where set, is used in place of Files: for libraries that bring migrations of their own.
 	Run func(ctx context.Context, conn *pgx.Conn) error
 }
@@ -82,5 +83,11 @@ func (m Migrations) provider(db *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(database.DialectCustom, db, m.Files, goose.WithStore(table))
+	files := m.Files
+	if m.Directory != "" {
+		if files, err = fs.Sub(files, m.Directory); err != nil {
+			return nil, err
+		}
+	}
+	return goose.NewProvider(database.DialectCustom, db, files, goose.WithStore(table))
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -28,13 +29,19 @@ type Private struct {
 	owner     *user.User
 	command   *exec.Cmd
 	exited    chan error
-	stop      chan struct{}
 	logger    *slog.Logger
+
+	mutex    sync.Mutex // over command, which Keep replaces
+	closing  context.Context
+	close    context.CancelFunc
+	keepers  sync.WaitGroup
+	binaries string
 }
 
 const (
-	privateLogin  = "ekyc_login"
-	privatePort   = 5432 // part of the socket's name only
+	ownerLogin    = "ekyc_login" // migrates
+	serviceLogin  = "ekyc_app"   // answers and works; it may do what the roles of service and system may, and nothing else
+	privatePort   = 5432         // part of the socket's name only
 	readyTimeout  = 60 * time.Second
 	stopTimeout   = 20 * time.Second
 	socketMaximum = 107 // bytes of a socket's path (unix(7), sun_path)
@@ -54,21 +61,21 @@ func StartPrivate(ctx context.Context, directory string, logger *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	p := &Private{directory: directory, exited: make(chan error, 1), stop: make(chan struct{}), logger: logger}
+	p := &Private{directory: directory, exited: make(chan error, 1), logger: logger}
+	p.closing, p.close = context.WithCancel(context.WithoutCancel(ctx))
 	if socket := filepath.Join(directory, "socket", ".s.PGSQL."+strconv.Itoa(privatePort)); len(socket) > socketMaximum {
 		return nil, ekyc.Errorf(ekyc.ErrInvalidArgument, "the data directory's path is too long for a socket: %d bytes are over", len(socket)-socketMaximum)
 	}
-	binaries, err := serverBinaries()
-	if err != nil {
+	if p.binaries, err = serverBinaries(); err != nil {
 		return nil, err
 	}
 	if p.owner, err = serverUser(); err != nil {
 		return nil, err
 	}
-	if err := p.prepare(ctx, binaries); err != nil {
+	if err := p.prepare(ctx); err != nil {
 		return nil, err
 	}
-	if err := p.launch(ctx, binaries); err != nil {
+	if err := p.launch(ctx); err != nil {
 		return nil, err
 	}
 	if err := p.await(ctx); err != nil {
@@ -117,7 +124,7 @@ func (p *Private) data() string   { return filepath.Join(p.directory, "data") }
 func (p *Private) socket() string { return filepath.Join(p.directory, "socket") }
 
 // prepare makes the directories and, the first time, the cluster.
-func (p *Private) prepare(ctx context.Context, binaries string) error {
+func (p *Private) prepare(ctx context.Context) error {
 	uid, gid := p.ids()
 	if err := os.MkdirAll(filepath.Dir(p.directory), 0o755); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
@@ -133,7 +140,7 @@ func (p *Private) prepare(ctx context.Context, binaries string) error {
 	if _, err := os.Stat(filepath.Join(p.data(), "PG_VERSION")); err == nil {
 		return p.configure()
 	}
-	init := p.as(exec.CommandContext(ctx, filepath.Join(binaries, "initdb"), "--pgdata="+p.data(), "--username="+privateLogin,
+	init := p.as(exec.CommandContext(ctx, filepath.Join(p.binaries, "initdb"), "--pgdata="+p.data(), "--username="+ownerLogin,
 		"--encoding=UTF8", "--locale=C.UTF-8", "--auth=peer", "--no-instructions"))
 	if out, err := init.CombinedOutput(); err != nil {
 		return ekyc.Errorf(ekyc.ErrUnavailable, "the private database could not be made").Because(fmt.Errorf("initdb: %w: %s", err, out))
@@ -147,9 +154,12 @@ func (p *Private) configure() error {
 	if err != nil {
 		return err
 	}
-	ident := "ekyc " + self.Username + " " + privateLogin + "\n"
-	if p.owner.Username != self.Username {
-		ident += "ekyc " + p.owner.Username + " " + privateLogin + "\n"
+	ident := ""
+	for _, login := range []string{ownerLogin, serviceLogin} {
+		ident += "ekyc " + self.Username + " " + login + "\n"
+		if p.owner.Username != self.Username {
+			ident += "ekyc " + p.owner.Username + " " + login + "\n"
+		}
 	}
 	uid, gid := p.ids()
 	for name, content := range map[string]string{"pg_hba.conf": "local all all peer map=ekyc\n", "pg_ident.conf": ident} {
@@ -182,28 +192,75 @@ func (p *Private) as(c *exec.Cmd) *exec.Cmd {
 
 // launch starts the server. The kernel interrupts it when this process ends in whatever way; that is bound to the thread that
 // started it, so the thread is kept.
-func (p *Private) launch(ctx context.Context, binaries string) error {
+func (p *Private) launch(ctx context.Context) error {
 	p.awaitPredecessor(ctx)
 	args := []string{"-D", p.data(), "-k", p.socket(), "-c", "unix_socket_permissions=0700"}
 	for _, s := range serverSettings {
 		args = append(args, "-c", s)
 	}
-	p.command = p.as(exec.Command(filepath.Join(binaries, "postgres"), args...))
-	p.command.SysProcAttr.Pdeathsig = syscall.SIGINT // fast shutdown
-	p.command.SysProcAttr.Setpgid = true             // a terminal's interrupt is for us to pass on, after the work is done
-	p.command.Stderr = &logWriter{logger: p.logger}
+	command := p.as(exec.Command(filepath.Join(p.binaries, "postgres"), args...))
+	command.SysProcAttr.Pdeathsig = syscall.SIGINT // fast shutdown
+	command.SysProcAttr.Setpgid = true             // a terminal's interrupt is for us to pass on, after the work is done
+	command.Stderr = &logWriter{logger: p.logger}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		started <- p.command.Start()
-		if p.command.Process != nil {
-			p.exited <- p.command.Wait()
+		started <- command.Start()
+		if command.Process != nil {
+			p.exited <- command.Wait()
 		}
 	}()
 	if err := <-started; err != nil {
 		return ekyc.Errorf(ekyc.ErrUnavailable, "the private database could not be started").Because(err)
 	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.command = command
 	return nil
+}
+
+// restartPause is between two tries to start a server that ended. What is left of a killed one is gone in less.
+const restartPause = 200 * time.Millisecond
+
+// Keep starts the server again when it ends by itself, as it does when the kernel kills it for want of memory, until Close. Exited tells
+// nothing from here on.
+func (p *Private) Keep() {
+	p.keepers.Go(func() {
+		for {
+			select {
+			case <-p.closing.Done():
+				return
+			case exit := <-p.exited:
+				p.logger.Error("the private database ended and is started again", "error", exit)
+			}
+			for err := p.restart(); err != nil && p.closing.Err() == nil; err = p.restart() {
+				p.logger.Error("the private database does not start and is tried again", "error", err)
+				time.Sleep(restartPause)
+			}
+		}
+	})
+}
+
+// restart starts a server that has ended. When it fails there is none.
+func (p *Private) restart() error {
+	err := p.launch(p.closing)
+	if err != nil {
+		return err
+	}
+	if err = p.await(p.closing); err != nil {
+		p.process().Signal(syscall.SIGQUIT) // immediate shutdown
+		exit := <-p.exited
+		if p.closing.Err() != nil {
+			p.exited <- exit // for Close
+		}
+	}
+	return err
+}
+
+func (p *Private) process() *os.Process {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.command.Process
 }
 
 // awaitPredecessor waits for the server of a process that was killed: the kernel has told it to stop, and its lock file goes last.
@@ -228,7 +285,7 @@ func (p *Private) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	for {
-		conn, err := pgx.Connect(ctx, p.url("postgres"))
+		conn, err := pgx.Connect(ctx, p.url("postgres", ownerLogin))
 		if err == nil {
 			_, err = conn.Exec(ctx, "select 1")
 			conn.Close(ctx)
@@ -248,11 +305,14 @@ func (p *Private) await(ctx context.Context) error {
 }
 
 func (p *Private) makeDatabase(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, p.url("postgres"))
+	conn, err := pgx.Connect(ctx, p.url("postgres", ownerLogin))
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, makeLogin); err != nil {
+		return err
+	}
 	var exists bool
 	if err := conn.QueryRow(ctx, "select exists (select from pg_database where datname = 'ekyc')").Scan(&exists); err != nil || exists {
 		return err
@@ -261,30 +321,45 @@ func (p *Private) makeDatabase(ctx context.Context) error {
 	return err
 }
 
-// URL is how this process reaches the database.
-func (p *Private) URL() string { return p.url("ekyc") }
+// makeLogin makes the login of the service, a member of the two roles that own nothing.
+const makeLogin = `do $$ begin
+	if not exists (select from pg_roles where rolname = 'ekyc_service') then create role ekyc_service nologin; end if;
+	if not exists (select from pg_roles where rolname = 'ekyc_system') then create role ekyc_system nologin; end if;
+	if not exists (select from pg_roles where rolname = 'ekyc_app') then
+		create role ekyc_app login;
+		grant ekyc_service, ekyc_system to ekyc_app;
+	end if;
+end $$`
 
-// URLOf is how this process reaches another database of the same server.
-func (p *Private) URLOf(database string) string { return p.url(database) }
+// URL is how the owner of the database reaches it: migrations, and tools that look after it.
+func (p *Private) URL() string { return p.url("ekyc", ownerLogin) }
 
-func (p *Private) url(database string) string {
-	return fmt.Sprintf("host=%s port=%d user=%s dbname=%s sslmode=disable", p.socket(), privatePort, privateLogin, database)
+// ServiceURL is how the service reaches the database, as a login that owns nothing.
+func (p *Private) ServiceURL() string { return p.url("ekyc", serviceLogin) }
+
+// URLOf is how the owner reaches another database of the same server.
+func (p *Private) URLOf(database string) string { return p.url(database, ownerLogin) }
+
+func (p *Private) url(database, login string) string {
+	return fmt.Sprintf("host=%s port=%d user=%s dbname=%s sslmode=disable", p.socket(), privatePort, login, database)
 }
 
 // PID is the server's process.
-func (p *Private) PID() int { return p.command.Process.Pid }
+func (p *Private) PID() int { return p.process().Pid }
 
 // Exited gives the server's end, once.
 func (p *Private) Exited() <-chan error { return p.exited }
 
 // Close stops the server: it breaks off open transactions and writes everything down.
 func (p *Private) Close() error {
-	p.command.Process.Signal(syscall.SIGINT)
+	p.close()
+	p.keepers.Wait()
+	p.process().Signal(syscall.SIGINT)
 	select {
 	case <-p.exited:
 		return nil
 	case <-time.After(stopTimeout):
-		p.command.Process.Signal(syscall.SIGQUIT)
+		p.process().Signal(syscall.SIGQUIT)
 		return ekyc.Errorf(ekyc.ErrUnavailable, "the private database did not stop in time and was ended")
 	}
 }

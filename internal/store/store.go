@@ -119,9 +119,27 @@ func (db *DB) InTenant(ctx context.Context, scope ekyc.Scope, f func(ctx context
 	if !scope.Valid() {
 		return ekyc.Errorf(ekyc.ErrInternal, "a transaction needs a tenant and an environment")
 	}
+	if open, ok := ctx.Value(joinKey{}).(joined); ok && open.db == db && open.scope == scope {
+		return f(ctx, open.tx)
+	}
 	// One round trip: a query without arguments goes by the simple protocol, and both halves of a valid scope are free of quotes.
 	begin := fmt.Sprintf("begin; set local ekyc.tenant = '%s'; set local ekyc.environment = '%s'", scope.Tenant, scope.Environment)
 	return transact(ctx, db.service, begin, f)
+}
+
+// Joining gives a context in which InTenant of the same scope takes part in an open transaction in place of one of its own: what several
+// rooms do then commits together, or not at all. What they do after their own commit comes before this one, so only acts that
+// allow for that may join.
+func (db *DB) Joining(ctx context.Context, scope ekyc.Scope, tx pgx.Tx) context.Context {
+	return context.WithValue(ctx, joinKey{}, joined{db, scope, tx})
+}
+
+type joinKey struct{}
+
+type joined struct {
+	db    *DB
+	scope ekyc.Scope
+	tx    pgx.Tx
 }
 
 // AsSystem runs f in a transaction that spans tenants. Everything else is as with InTenant.

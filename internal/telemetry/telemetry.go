@@ -62,7 +62,7 @@ func (t traced) WithGroup(name string) slog.Handler       { return traced{t.Hand
 type Options struct {
 	Role, Version string
 	TraceEndpoint string  // OTLP over HTTP, "http://host:4318"; empty: traces have ids and go nowhere
-	TraceShare    float64 // of the traces, 0 to 1, that are exported; 0 for all
+	TraceShare    float64 // of the traces, 0 to 1, that are exported
 }
 
 // Telemetry is the running set-up.
@@ -80,10 +80,8 @@ func Start(ctx context.Context, o Options) (*Telemetry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("set up the export of traces: %w", err)
 		}
-		settings = append(settings, trace.WithBatcher(exporter))
-		if o.TraceShare > 0 && o.TraceShare < 1 {
-			settings = append(settings, trace.WithSampler(trace.ParentBased(trace.TraceIDRatioBased(o.TraceShare))))
-		}
+		// By the trace's id alone: a caller's word on what to sample would let it decide what we send.
+		settings = append(settings, trace.WithBatcher(exporter), trace.WithSampler(trace.TraceIDRatioBased(o.TraceShare)))
 	}
 	reader, err := prometheus.New(prometheus.WithoutScopeInfo())
 	if err != nil {
@@ -97,11 +95,7 @@ func Start(ctx context.Context, o Options) (*Telemetry, error) {
 }
 
 // MetricsHandler serves what Prometheus scrapes.
-func MetricsHandler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.Handler())
-	return mux
-}
+func MetricsHandler() http.Handler { return promhttp.Handler() }
 
 // Close sends what is still held back, for a few seconds at most.
 func (t *Telemetry) Close() error {

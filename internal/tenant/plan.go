@@ -17,6 +17,9 @@ const (
 
 var planName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`)
 
+// maxQuota is what the meter counts up to.
+const maxQuota = 1_000_000_000_000
+
 func (p Plan) validate() error {
 	switch {
 	case !planName.MatchString(p.Name):
@@ -29,8 +32,8 @@ func (p Plan) validate() error {
 		return ekyc.Errorf(ekyc.ErrInvalidArgument, "a plan's rate per day is from 1 to %d", maxRate).With("field", "rate_per_day")
 	}
 	for module, units := range p.Quotas {
-		if !module.Valid() || units < 0 {
-			return ekyc.Errorf(ekyc.ErrInvalidArgument, "a quota names a module and is not negative").With("field", "quotas")
+		if !module.Valid() || units < 0 || units > maxQuota {
+			return ekyc.Errorf(ekyc.ErrInvalidArgument, "a quota names a module and is from 0 to %d", int64(maxQuota)).With("field", "quotas")
 		}
 	}
 	return nil

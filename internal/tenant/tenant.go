@@ -7,7 +7,6 @@ package tenant
 import (
 	"crypto/sha256"
 	"embed"
-	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
@@ -21,14 +20,7 @@ import (
 var migrations embed.FS
 
 // Migrations are the package's tables.
-var Migrations = store.Migrations{Package: "tenant", Files: must(fs.Sub(migrations, "migrations"))}
-
-func must(f fs.FS, err error) fs.FS {
-	if err != nil {
-		panic(err) // the directory is compiled in
-	}
-	return f
-}
+var Migrations = store.Migrations{Package: "tenant", Files: migrations, Directory: "migrations"}
 
 // Sealer encrypts what only this program may read. The purpose is bound to the ciphertext: it opens for the same purpose only.
 type Sealer interface {

@@ -181,6 +181,17 @@ func collectMedia(rows pgx.Rows) ([]Media, error) {
 	return media, nil
 }
 
+// KeepMediaOfJob lets a job's media expire no sooner than so long from now. It never shortens their time.
+func (v *Vault) KeepMediaOfJob(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, job ekyc.ID, d time.Duration) error {
+	_, err := tx.Exec(ctx, `update media set expires_at = clock_timestamp() + $4::interval
+		where tenant_id = $1 and environment = $2 and job_id = $3 and expires_at < clock_timestamp() + $4::interval`,
+		scope.Tenant, scope.Environment, job, d)
+	if err != nil {
+		return fmt.Errorf("keep a job's media longer: %w", err)
+	}
+	return nil
+}
+
 // DeleteMediaOfJob deletes a job's media, rows first and then files. It may be called again.
 func (v *Vault) DeleteMediaOfJob(ctx context.Context, scope ekyc.Scope, job ekyc.ID) error {
 	var blobs []string

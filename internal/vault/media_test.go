@@ -90,7 +90,7 @@ func TestSweepDeletesFilesWithoutARowOnceTheyAreOld(t *testing.T) {
 		left int
 	}{{59 * time.Minute, 2}, {61 * time.Minute, 1}} {
 		age(c.age)
-		if err := b.Sweep(t.Context()); err != nil || len(b.files()) != c.left {
+		if err := b.SweepFiles(t.Context()); err != nil || len(b.files()) != c.left {
 			t.Errorf("at %v %d files are left, %v", c.age, len(b.files()), err)
 		}
 	}

@@ -92,20 +92,21 @@ func (v *Vault) SubjectByRef(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, r
 // ensureAttempts bounds the turns of finding and making while others make and erase the same subject.
 const ensureAttempts = 5
 
-// EnsureSubject gives the subject of a ref and makes it where there is none; an empty ref always makes one.
-func (v *Vault) EnsureSubject(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, ref string) (ekyc.ID, error) {
+// EnsureSubject gives the subject of a ref and makes it where there is none; an empty ref always makes one. It says whether it made it.
+func (v *Vault) EnsureSubject(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, ref string) (id ekyc.ID, made bool, err error) {
 	if ref == "" {
-		return v.CreateSubject(ctx, tx, scope, "")
+		id, err = v.CreateSubject(ctx, tx, scope, "")
+		return id, err == nil, err
 	}
 	for range ensureAttempts {
 		if id, found, err := v.SubjectByRef(ctx, tx, scope, ref); err != nil || found {
-			return id, err
+			return id, false, err
 		}
 		if id, made, err := v.insertSubject(ctx, tx, scope, ref); err != nil || made {
-			return id, err
+			return id, made, err
 		}
 	}
-	return "", ekyc.Errorf(ekyc.ErrConflict, "the subject with this reference is being erased")
+	return "", false, ekyc.Errorf(ekyc.ErrConflict, "the subject with this reference is being erased")
 }
 
 // subjectRow is a row of subject with its key and reference photograph.

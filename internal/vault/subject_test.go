@@ -19,7 +19,7 @@ func TestConcurrentCallsMakeOneSubjectOfARef(t *testing.T) {
 	ids := make([]ekyc.ID, calls)
 	together(calls, func(i int) {
 		err := b.in(func(ctx context.Context, tx pgx.Tx) (err error) {
-			ids[i], err = b.EnsureSubject(ctx, tx, b.scope, "ref-1")
+			ids[i], _, err = b.EnsureSubject(ctx, tx, b.scope, "ref-1")
 			return err
 		})
 		if err != nil {
@@ -123,7 +123,7 @@ func TestErasureDestroysEverythingButTheRow(t *testing.T) {
 		if _, found, err := b.SubjectByRef(ctx, tx, b.scope, "ref-1"); err != nil || found {
 			t.Errorf("the ref is still found: %v", err)
 		}
-		again, err := b.EnsureSubject(ctx, tx, b.scope, "ref-1")
+		again, _, err := b.EnsureSubject(ctx, tx, b.scope, "ref-1")
 		if again == subject {
 			t.Error("the ref leads to the erased subject")
 		}

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -16,11 +15,27 @@ const (
 	sweepBatch = 500       // rows or names at a time, so that no lock is held for long
 )
 
-// Sweep deletes expired media, and files without a row that are older than an hour. It reads the names of all files, so every few
-// minutes is often enough. Any number of processes may sweep at once.
-func (v *Vault) Sweep(ctx context.Context) error {
-	return errors.Join(v.sweepExpired(ctx), v.sweepOrphans(ctx))
+// Sweep deletes expired media. Any number of processes may sweep at once.
+func (v *Vault) Sweep(ctx context.Context) error { return v.sweepExpired(ctx) }
+
+// SweepFiles deletes files without a row that are older than an hour. It reads the names of all files, so one process at a time does
+// it, and once an hour is often enough.
+func (v *Vault) SweepFiles(ctx context.Context) error {
+	conn, err := v.db.SystemPool().Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("take turns at sweeping files: %w", err)
+	}
+	defer conn.Release()
+	var mine bool
+	if err := conn.QueryRow(ctx, "select pg_try_advisory_lock($1)", sweepLock).Scan(&mine); err != nil || !mine {
+		return err
+	}
+	defer conn.Exec(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", sweepLock)
+	return v.sweepOrphans(ctx)
 }
+
+// sweepLock is the advisory lock of the process that sweeps files.
+const sweepLock = 0x656b79637601
 
 // ReplayErasures destroys keys of erased subjects, which are back when the keys were restored from a backup. It is for a process to
 // call before it serves; until then such keys open nothing either, because the subject's row tells of the erasure.

@@ -11,7 +11,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
@@ -27,15 +26,7 @@ import (
 var migrationFiles embed.FS
 
 // Migrations are the vault's tables.
-var Migrations = store.Migrations{Package: "vault", Files: subFolder(migrationFiles, "migrations")}
-
-func subFolder(files embed.FS, name string) fs.FS {
-	folder, err := fs.Sub(files, name)
-	if err != nil {
-		panic("vault: " + err.Error()) // only for a malformed name, and it is a constant
-	}
-	return folder
-}
+var Migrations = store.Migrations{Package: "vault", Files: migrationFiles, Directory: "migrations"}
 
 // Options tune a vault; the zero value serves.
 type Options struct {

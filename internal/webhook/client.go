@@ -77,6 +77,9 @@ func (s *Service) post(ctx context.Context, c *claim) (r result) {
 	if s.guard.checkURL(c.url) != nil { // what is permitted can have changed since it was stored; a callback is checked here first
 		return result{failure: FailureDenied}
 	}
+	if c.trace != "" && s.options.Resume != nil {
+		ctx = s.options.Resume(ctx, c.trace)
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	var handshake atomic.Bool

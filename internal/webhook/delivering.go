@@ -52,15 +52,12 @@ func (s *Service) lease() time.Duration { return s.options.Timeout + leaseMargin
 // attempt makes one attempt, if one is due. It gives how long to wait for the next; 0 when there will be none, or another worker's.
 func (s *Service) attempt(ctx context.Context, args wakeArgs) (time.Duration, error) {
 	scope := ekyc.Scope{Tenant: args.Tenant, Environment: args.Environment}
-	destination := string(args.Tenant) + "/" + string(args.Environment)
-	if args.Endpoint != nil {
-		destination = string(*args.Endpoint)
-	}
-	if wait := s.gate.enter(scope, destination, time.Now()); wait > 0 {
+	destination := args.destination()
+	if wait := s.gate.enter(args.Tenant, destination, time.Now()); wait > 0 {
 		return s.postpone(ctx, scope, args.Delivery, wait)
 	}
 	var took time.Duration
-	defer func() { s.gate.leave(scope, destination, took, time.Now()) }()
+	defer func() { s.gate.leave(args.Tenant, destination, took, time.Now()) }()
 	c, wait, err := s.claim(ctx, scope, args.Delivery)
 	if err != nil || c == nil {
 		return wait, err
@@ -99,6 +96,7 @@ type claim struct {
 	subject  ekyc.ID
 	endpoint *ekyc.ID
 	at       time.Time // by the database's clock
+	trace    string    // W3C; "" for none
 	url      string
 	body     []byte
 	keys     []signingKey
@@ -112,6 +110,7 @@ type claimRow struct {
 	CallbackURL []byte
 	At          time.Time
 	SubjectID   ekyc.ID
+	TraceParent string
 	Thin        bool
 	Body        []byte
 	URL         []byte
@@ -124,7 +123,7 @@ const claimQuery = `with claimed as (
 		where tenant_id = $1 and environment = $2 and id = $3 and next_attempt_at <= clock_timestamp()
 		and (lease_until is null or lease_until < clock_timestamp())
 		returning attempts, event_id, endpoint_id, callback_url)
-	select c.*, clock_timestamp() as at, v.subject_id, coalesce(p.thin, false) as thin,
+	select c.*, clock_timestamp() as at, v.subject_id, v.trace_parent, coalesce(p.thin, false) as thin,
 		case when p.thin then v.thin_body else v.body end as body, p.url, coalesce(p.disabled_at, p.deleted_at) is not null as closed
 	from claimed c
 	join webhook_event v on v.tenant_id = $1 and v.environment = $2 and v.id = c.event_id
@@ -149,6 +148,7 @@ func (s *Service) claim(ctx context.Context, scope ekyc.Scope, id ekyc.ID) (c *c
 		}
 		opened := &claim{
 			scope: scope, delivery: id, number: row.Attempts, event: row.EventID, subject: row.SubjectID, endpoint: row.EndpointID, at: row.At,
+			trace: row.TraceParent,
 		}
 		reason, err := s.open(ctx, tx, opened, row)
 		if err != nil {

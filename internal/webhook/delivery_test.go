@@ -260,7 +260,7 @@ func TestSlowReceiversAreGivenUp(t *testing.T) {
 
 func TestOneTenantsSlowServerDoesNotDelayOthers(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *webhook.Options) { o.PerScope = 16 })
+	b := setup(t, func(o *webhook.Options) { o.PerTenant = 16 })
 	end := make(chan struct{})
 	slow, fast := newReceiver(t, func(int, http.ResponseWriter) { <-end }), newReceiver(t, nil)
 	t.Cleanup(func() { close(end) })

@@ -9,22 +9,22 @@ import (
 )
 
 const (
-	defaultPerScope = 32
-	slowAttempt     = time.Second          // a destination whose last attempt took longer is slow
-	slowAtOnce      = 4                    // attempts at once to a slow destination
-	slowMemory      = 10 * time.Minute     // after which a slow destination is tried as if it were fast
-	shortestWait    = time.Second          // of a delivery that was turned away
-	longestWait     = 5 * time.Minute      // likewise
-	fastPace        = 5 * time.Millisecond // between two that were turned away from a destination that is not known to be slow
-	maxRemembered   = 10_000               // destinations
+	defaultPerTenant = 16                   // a quarter of the workers
+	slowAttempt      = time.Second          // a destination whose last attempt took longer is slow
+	slowAtOnce       = 4                    // attempts at once to a slow destination
+	slowMemory       = 10 * time.Minute     // after which a slow destination is tried as if it were fast
+	shortestWait     = time.Second          // of a delivery that was turned away
+	longestWait      = 5 * time.Minute      // likewise
+	fastPace         = 5 * time.Millisecond // between two that were turned away from a destination that is not known to be slow
+	maxRemembered    = 10_000               // destinations
 )
 
 // gate keeps one tenant's slow servers from holding every worker of the process, so that the others' webhooks leave at once. Those
 // that it turns away come back one after the other, about as fast as their destination takes them, and not all at once.
 type gate struct {
-	perScope     int
+	perTenant    int
 	mutex        sync.Mutex
-	scopes       map[ekyc.Scope]int // attempts in flight
+	tenants      map[ekyc.ID]int // attempts in flight
 	destinations map[string]*destination
 }
 
@@ -36,12 +36,12 @@ type destination struct {
 	nextTurn  time.Time // for which nobody was turned away yet
 }
 
-func newGate(perScope int) *gate {
-	return &gate{perScope: perScope, scopes: map[ekyc.Scope]int{}, destinations: map[string]*destination{}}
+func newGate(perTenant int) *gate {
+	return &gate{perTenant: perTenant, tenants: map[ekyc.ID]int{}, destinations: map[string]*destination{}}
 }
 
 // enter gives 0 when an attempt may be made now, and then leave must follow; otherwise how long to wait.
-func (g *gate) enter(scope ekyc.Scope, name string, now time.Time) time.Duration {
+func (g *gate) enter(tenant ekyc.ID, name string, now time.Time) time.Duration {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
 	d := g.destinations[name]
@@ -51,10 +51,10 @@ func (g *gate) enter(scope ekyc.Scope, name string, now time.Time) time.Duration
 		g.destinations[name] = d
 	}
 	slow := now.Before(d.slowUntil)
-	if g.scopes[scope] >= g.perScope || slow && d.inFlight >= slowAtOnce {
+	if g.tenants[tenant] >= g.perTenant || slow && d.inFlight >= slowAtOnce {
 		return d.turnAway(now, slow)
 	}
-	g.scopes[scope]++
+	g.tenants[tenant]++
 	d.inFlight++
 	return 0
 }
@@ -76,11 +76,11 @@ func (d *destination) turnAway(now time.Time, slow bool) time.Duration {
 }
 
 // leave ends what enter began. It took so long, or 0 where no attempt was made.
-func (g *gate) leave(scope ekyc.Scope, name string, took time.Duration, now time.Time) {
+func (g *gate) leave(tenant ekyc.ID, name string, took time.Duration, now time.Time) {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
-	if g.scopes[scope]--; g.scopes[scope] <= 0 {
-		delete(g.scopes, scope)
+	if g.tenants[tenant]--; g.tenants[tenant] <= 0 {
+		delete(g.tenants, tenant)
 	}
 	d := g.destinations[name]
 	d.inFlight--

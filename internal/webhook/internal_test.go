@@ -71,14 +71,16 @@ func TestSnoozesNeverOutlastTheirWait(t *testing.T) {
 func TestTheGate(t *testing.T) {
 	t.Parallel()
 	g, now := newGate(10), time.Now()
-	a := ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Live}
-	other := ekyc.Scope{Tenant: a.Tenant, Environment: ekyc.Test}
+	a, other := ekyc.NewID(ekyc.KindTenant), ekyc.NewID(ekyc.KindTenant)
 	enter := g.enterAll
 	if n := enter(a, "fast", now); n != 10 {
 		t.Errorf("%d of a fast destination", n)
 	}
+	if g.enter(a, "another", now) == 0 {
+		t.Error("a tenant has more than its share by a second destination")
+	}
 	if g.enter(other, "slow", now) != 0 {
-		t.Error("one scope takes another's place")
+		t.Error("one tenant takes another's place")
 	}
 	for range 10 {
 		g.leave(a, "fast", time.Millisecond, now)
@@ -101,16 +103,18 @@ func TestTheGate(t *testing.T) {
 	for range 10 {
 		g.leave(other, "slow", time.Millisecond, later.Add(time.Hour))
 	}
-	g.enter(a, "fast", later)
-	g.leave(a, "fast", time.Millisecond, later)
-	if len(g.scopes) != 0 || len(g.destinations) != 0 {
-		t.Errorf("remembered %v, %v", g.scopes, g.destinations)
+	for _, name := range []string{"fast", "another"} {
+		g.enter(a, name, later)
+		g.leave(a, name, time.Millisecond, later)
+	}
+	if len(g.tenants) != 0 || len(g.destinations) != 0 {
+		t.Errorf("remembered %v, %v", g.tenants, g.destinations)
 	}
 }
 
 // enterAll enters until it is turned away and gives how often it was let in.
-func (g *gate) enterAll(s ekyc.Scope, name string, at time.Time) (n int) {
-	for g.enter(s, name, at) == 0 {
+func (g *gate) enterAll(tenant ekyc.ID, name string, at time.Time) (n int) {
+	for g.enter(tenant, name, at) == 0 {
 		n++
 	}
 	return n
@@ -119,7 +123,7 @@ func (g *gate) enterAll(s ekyc.Scope, name string, at time.Time) (n int) {
 func TestThoseTurnedAwayComeBackOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	g, now := newGate(10), time.Now()
-	other := ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Live}
+	other := ekyc.NewID(ekyc.KindTenant)
 	g.enter(other, "slow", now)
 	g.leave(other, "slow", 2*time.Second, now)
 	g.enterAll(other, "slow", now)

@@ -3,9 +3,12 @@ package webhook
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -44,7 +47,11 @@ func (s *Service) Publish(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, e Ev
 		targets = append(targets, target{delivery: ekyc.NewID(ekyc.KindDelivery), endpoint: &id})
 	}
 	if e.CallbackURL != "" {
-		targets = append(targets, target{delivery: ekyc.NewID(ekyc.KindDelivery), callback: e.CallbackURL})
+		host, err := s.hostOf(ctx, tx, scope, e.CallbackURL)
+		if err != nil {
+			return "", err
+		}
+		targets = append(targets, target{delivery: ekyc.NewID(ekyc.KindDelivery), callback: e.CallbackURL, host: &host})
 	}
 	_, err = s.send(ctx, tx, scope, e, targets)
 	return e.ID, err
@@ -55,6 +62,20 @@ type target struct {
 	delivery ekyc.ID
 	endpoint *ekyc.ID
 	callback string
+	host     *string // of the callback, as a keyed hash
+}
+
+// hostOf is the host of a callback as a keyed hash: it tells one receiver from another and nobody who they are.
+func (s *Service) hostOf(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, callback string) (string, error) {
+	host := ""
+	if u, err := url.Parse(callback); err == nil { // what is no address is not delivered to
+		host = strings.ToLower(u.Host)
+	}
+	sum, err := s.vault.Hash(ctx, tx, scope, "webhook/callback-host", host)
+	if err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum), nil
 }
 
 // subscribers are the endpoints that want a type, in the order of their making.
@@ -85,7 +106,7 @@ func (s *Service) send(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, e Event
 	}
 	jobs := make([]wakeArgs, len(targets))
 	for i, t := range targets {
-		jobs[i] = wakeArgs{scope.Tenant, scope.Environment, t.delivery, t.endpoint}
+		jobs[i] = wakeArgs{scope.Tenant, scope.Environment, t.delivery, t.endpoint, t.host}
 	}
 	return true, s.wake(ctx, tx, jobs)
 }
@@ -105,13 +126,27 @@ func (s *Service) insertEvent(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, 
 	if thin, err = s.vault.Seal(ctx, tx, scope, e.Subject, string(e.ID)+"/thin", thin); err != nil {
 		return false, err
 	}
-	tag, err := tx.Exec(ctx, `insert into webhook_event (tenant_id, environment, id, type, subject_id, body, thin_body, drop_at)
-		values ($1, $2, $3, $4, $5, $6, $7, now() + $8::interval) on conflict do nothing`,
-		scope.Tenant, scope.Environment, e.ID, e.Type, e.Subject, full, thin, keep)
+	tag, err := tx.Exec(ctx, `insert into webhook_event (tenant_id, environment, id, type, subject_id, body, thin_body, drop_at, trace_parent)
+		values ($1, $2, $3, $4, $5, $6, $7, now() + $8::interval, $9) on conflict do nothing`,
+		scope.Tenant, scope.Environment, e.ID, e.Type, e.Subject, full, thin, keep, s.trace(ctx))
 	if err != nil {
 		return false, fmt.Errorf("store a webhook event: %w", err)
 	}
 	return tag.RowsAffected() == 1, nil
+}
+
+// longestTrace bounds what is kept of a trace: a parent of W3C has 55 characters.
+const longestTrace = 100
+
+// trace is that of the context, "" where there is none.
+func (s *Service) trace(ctx context.Context) string {
+	if s.options.TraceParent == nil {
+		return ""
+	}
+	if parent := s.options.TraceParent(ctx); len(parent) <= longestTrace {
+		return parent
+	}
+	return ""
 }
 
 // bodies are the event's two forms, as they will be signed and sent.
@@ -149,8 +184,8 @@ func (s *Service) insertDeliveries(ctx context.Context, tx pgx.Tx, scope ekyc.Sc
 				return err
 			}
 		}
-		batch.Queue(`insert into webhook_delivery (tenant_id, environment, id, event_id, endpoint_id, callback_url, type) values ($1, $2, $3, $4, $5, $6, $7)`,
-			scope.Tenant, scope.Environment, t.delivery, e.ID, t.endpoint, sealed, e.Type)
+		batch.Queue(`insert into webhook_delivery (tenant_id, environment, id, event_id, endpoint_id, callback_url, callback_host, type)
+			values ($1, $2, $3, $4, $5, $6, $7, $8)`, scope.Tenant, scope.Environment, t.delivery, e.ID, t.endpoint, sealed, t.host, e.Type)
 	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("store webhook deliveries: %w", err)
@@ -158,12 +193,24 @@ func (s *Service) insertDeliveries(ctx context.Context, tx pgx.Tx, scope ekyc.Sc
 	return nil
 }
 
-// wakeArgs wake a worker for one delivery. They hold identifiers only.
+// wakeArgs wake a worker for one delivery. They hold identifiers and a keyed hash only.
 type wakeArgs struct {
 	Tenant      ekyc.ID          `json:"tenant_id"`
 	Environment ekyc.Environment `json:"environment"`
 	Delivery    ekyc.ID          `json:"delivery_id"`
 	Endpoint    *ekyc.ID         `json:"endpoint_id"` // null: a callback
+	Host        *string          `json:"callback_host"`
+}
+
+// destination names the receiver: an endpoint, or the host of a callback.
+func (a wakeArgs) destination() string {
+	switch {
+	case a.Endpoint != nil:
+		return string(*a.Endpoint)
+	case a.Host != nil:
+		return string(a.Tenant) + "/" + *a.Host
+	}
+	return string(a.Tenant) + "/" + string(a.Environment)
 }
 
 // Kind names the job in the queue.
@@ -171,26 +218,7 @@ func (wakeArgs) Kind() string { return "webhook_delivery" }
 
 // wake inserts jobs that wake workers.
 func (s *Service) wake(ctx context.Context, tx pgx.Tx, deliveries []wakeArgs) error {
-	if len(deliveries) == 0 {
-		return nil
-	}
-	if s.queue == nil {
-		return errors.New("webhooks have no queue: SetQueue was not called")
-	}
-	jobs := make([]river.InsertManyParams, len(deliveries))
-	for i, args := range deliveries {
-		jobs[i] = river.InsertManyParams{Args: args, InsertOpts: &river.InsertOpts{Queue: queue.Webhooks}}
-	}
-	if _, err := s.queue.InsertManyTx(ctx, tx, jobs); err != nil {
-		return fmt.Errorf("wake webhook workers: %w", err)
-	}
-	// River leaves out the notification when this process sent one in the last 5 ms, even where that one's transaction is still open or
-	// was rolled back, and the job would wait for the next poll, up to a second. Equal notifications of one transaction become one.
-	_, err := tx.Exec(ctx, `select pg_notify($1, $2)`, s.queue.Schema()+".river_insert", `{"queue": "`+queue.Webhooks+`"}`)
-	if err != nil {
-		return fmt.Errorf("wake webhook workers: %w", err)
-	}
-	return nil
+	return queue.Add(ctx, tx, s.queue, queue.Webhooks, river.InsertOpts{}, deliveries...)
 }
 
 // Ping sends a test event to one endpoint and gives its delivery. Errors: ErrNotFound; ErrConflict when the endpoint is disabled.

@@ -38,10 +38,13 @@ func (s *Service) insertAttempt(ctx context.Context, tx pgx.Tx, c *claim, r resu
 			return err
 		}
 	}
-	_, err := tx.Exec(ctx, `insert into webhook_attempt (tenant_id, environment, delivery_id, number, at, status_code, failure, answer, duration_ms)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		c.scope.Tenant, c.scope.Environment, c.delivery, c.number, c.at, r.status, r.failure, answer, float64(r.took.Microseconds())/1000)
-	if err != nil {
+	batch := &pgx.Batch{} // the second statement looks at the event when the first has waited for whoever drops it
+	batch.Queue(`select from webhook_delivery where tenant_id = $1 and environment = $2 and id = $3 for update`, c.scope.Tenant, c.scope.Environment, c.delivery)
+	batch.Queue(`insert into webhook_attempt (tenant_id, environment, delivery_id, number, at, status_code, failure, answer, duration_ms)
+		select $1, $2, $3, $4, $5, $6, $7, case when body is not null then $8::bytea end, $9
+		from webhook_event where tenant_id = $1 and environment = $2 and id = $10`,
+		c.scope.Tenant, c.scope.Environment, c.delivery, c.number, c.at, r.status, r.failure, answer, float64(r.took.Microseconds())/1000, c.event)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("store a webhook attempt: %w", err)
 	}
 	return nil
@@ -63,7 +66,7 @@ func succeed(ctx context.Context, tx pgx.Tx, c *claim, r result) error {
 	if c.endpoint == nil {
 		return nil
 	}
-	_, err = tx.Exec(ctx, `update webhook_endpoint set failing_since = null
+	_, err = tx.Exec(ctx, `update webhook_endpoint set failing_since = null, last_failure_at = null
 		where tenant_id = $1 and environment = $2 and id = $3 and failing_since is not null`, c.scope.Tenant, c.scope.Environment, c.endpoint)
 	if err != nil {
 		return fmt.Errorf("record a webhook's success: %w", err)
@@ -105,14 +108,15 @@ func (s *Service) fail(ctx context.Context, tx pgx.Tx, c *claim, r result) (time
 	return wait, nil
 }
 
-// blame counts a failure against the endpoint and disables it when it answered 410 or has only failed for five days; its other
-// endpoints are told. It says whether the endpoint takes no more deliveries.
+// blame counts a failure against the endpoint and disables it when it answered 410 or has failed for five days, again and again without
+// a success and without a pause longer than any between two attempts; its other endpoints are told. It says whether the endpoint takes no more deliveries.
 func (s *Service) blame(ctx context.Context, tx pgx.Tx, c *claim, r result) (closed bool, err error) {
 	var failing time.Duration
-	err = tx.QueryRow(ctx, `update webhook_endpoint set failing_since = coalesce(failing_since, now())
+	err = tx.QueryRow(ctx, `update webhook_endpoint set last_failure_at = now(),
+			failing_since = case when last_failure_at > now() - $4::interval then coalesce(failing_since, now()) else now() end
 		where tenant_id = $1 and environment = $2 and id = $3
 		returning disabled_at is not null or deleted_at is not null, now() - failing_since`,
-		c.scope.Tenant, c.scope.Environment, c.endpoint).Scan(&closed, &failing)
+		c.scope.Tenant, c.scope.Environment, c.endpoint, s.longestPause()).Scan(&closed, &failing)
 	if err != nil {
 		return false, fmt.Errorf("record an endpoint's failure: %w", err)
 	}
@@ -136,4 +140,14 @@ func (s *Service) blame(ctx context.Context, tx pgx.Tx, c *claim, r result) (clo
 	data := map[string]any{"endpoint_id": *c.endpoint, "reason": reason, "disabled_at": *at}
 	_, err = s.Publish(ctx, tx, c.scope, Event{Type: EndpointDisabled, Data: data, Thin: data})
 	return true, err
+}
+
+// longestPause is how far apart two failures of an endpoint can be between which it was never called: longer than any wait, with the
+// lateness of a busy queue.
+func (s *Service) longestPause() time.Duration {
+	longest := retryAfterLimit
+	for _, wait := range s.schedule {
+		longest = max(longest, wait)
+	}
+	return longest + longest/8
 }

@@ -21,10 +21,12 @@ func (s *Service) Resend(ctx context.Context, scope ekyc.Scope, id ekyc.ID) erro
 			return err
 		}
 		var held, disabled, deleted bool
-		err = tx.QueryRow(ctx, `select v.body is not null, p.disabled_at is not null, p.deleted_at is not null
+		var host *string
+		err = tx.QueryRow(ctx, `select v.body is not null, p.disabled_at is not null, p.deleted_at is not null,
+				(select callback_host from webhook_delivery d where d.tenant_id = $1 and d.environment = $2 and d.id = $5)
 			from webhook_event v left join webhook_endpoint p on p.tenant_id = $1 and p.environment = $2 and p.id = $4
 			where v.tenant_id = $1 and v.environment = $2 and v.id = $3`,
-			scope.Tenant, scope.Environment, row.EventID, row.EndpointID).Scan(&held, &disabled, &deleted)
+			scope.Tenant, scope.Environment, row.EventID, row.EndpointID, id).Scan(&held, &disabled, &deleted, &host)
 		switch {
 		case err != nil:
 			return fmt.Errorf("read a webhook event: %w", err)
@@ -38,7 +40,7 @@ func (s *Service) Resend(ctx context.Context, scope ekyc.Scope, id ekyc.ID) erro
 		if err := begin(ctx, tx, scope, []ekyc.ID{id}); err != nil {
 			return err
 		}
-		return s.wake(ctx, tx, []wakeArgs{{scope.Tenant, scope.Environment, id, row.EndpointID}})
+		return s.wake(ctx, tx, []wakeArgs{{scope.Tenant, scope.Environment, id, row.EndpointID, host}})
 	})
 }
 
@@ -78,7 +80,7 @@ func (s *Service) ResendMany(ctx context.Context, scope ekyc.Scope, f Filter) (n
 func (s *Service) resendSome(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, f Filter, after, until ekyc.ID) (last ekyc.ID, n int, err error) {
 	condition, values := f.condition(6)
 	values = append([]any{scope.Tenant, scope.Environment, string(after), string(until), resendBatch}, values...)
-	rows, err := tx.Query(ctx, `select id, endpoint_id from webhook_delivery d
+	rows, err := tx.Query(ctx, `select id, endpoint_id, callback_host from webhook_delivery d
 		where tenant_id = $1 and environment = $2 and id > $3 and id < $4 and `+condition+`
 		and exists (select from webhook_event v where v.tenant_id = $1 and v.environment = $2 and v.id = d.event_id and v.body is not null)
 		and not exists (select from webhook_endpoint p where p.tenant_id = $1 and p.environment = $2 and p.id = d.endpoint_id
@@ -88,8 +90,9 @@ func (s *Service) resendSome(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, f
 		return "", 0, fmt.Errorf("choose webhooks to send again: %w", err)
 	}
 	type chosen struct {
-		ID         ekyc.ID
-		EndpointID *ekyc.ID
+		ID           ekyc.ID
+		EndpointID   *ekyc.ID
+		CallbackHost *string
 	}
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[chosen])
 	if err != nil || len(found) == 0 {
@@ -97,7 +100,7 @@ func (s *Service) resendSome(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, f
 	}
 	ids, jobs := make([]ekyc.ID, len(found)), make([]wakeArgs, len(found))
 	for i, c := range found {
-		ids[i], jobs[i] = c.ID, wakeArgs{scope.Tenant, scope.Environment, c.ID, c.EndpointID}
+		ids[i], jobs[i] = c.ID, wakeArgs{scope.Tenant, scope.Environment, c.ID, c.EndpointID, c.CallbackHost}
 	}
 	if err := begin(ctx, tx, scope, ids); err != nil {
 		return "", 0, err

@@ -166,8 +166,12 @@ func (b *testBundle) publish(e webhook.Event) (ekyc.ID, time.Time) {
 	return id, time.Now()
 }
 
-func (b *testBundle) tryPublish(e webhook.Event) (id ekyc.ID, err error) {
-	err = b.db.InTenant(context.Background(), b.scope, func(ctx context.Context, tx pgx.Tx) (err error) {
+func (b *testBundle) tryPublish(e webhook.Event) (ekyc.ID, error) {
+	return b.tryPublishIn(context.Background(), e)
+}
+
+func (b *testBundle) tryPublishIn(ctx context.Context, e webhook.Event) (id ekyc.ID, err error) {
+	err = b.db.InTenant(ctx, b.scope, func(ctx context.Context, tx pgx.Tx) (err error) {
 		id, err = b.service.Publish(ctx, tx, b.scope, e)
 		return err
 	})

@@ -56,7 +56,7 @@ func (s *Service) wakeLost(ctx context.Context, tx pgx.Tx) (int, error) {
 			and (woken_at is null or woken_at < clock_timestamp() - $2::interval * 2 ^ least(wakes - 1, $3))
 			order by next_attempt_at limit $4 for no key update skip locked) lost
 		where d.tenant_id = lost.tenant_id and d.environment = lost.environment and d.id = lost.id
-		returning d.tenant_id as tenant, d.environment, d.id as delivery, d.endpoint_id as endpoint`, wakeGrace, wakeAgain, maxDoubled, sweepBatch)
+		returning d.tenant_id as tenant, d.environment, d.id as delivery, d.endpoint_id as endpoint, d.callback_host as host`, wakeGrace, wakeAgain, maxDoubled, sweepBatch)
 	if err != nil {
 		return 0, err
 	}
@@ -79,12 +79,19 @@ func dropBodies(ctx context.Context, tx pgx.Tx) (int, error) {
 	if err != nil || len(events) == 0 {
 		return 0, err
 	}
-	_, err = tx.Exec(ctx, `update webhook_attempt a set answer = null from webhook_delivery d
-		where d.event_id = any($1) and a.tenant_id = d.tenant_id and a.environment = d.environment and a.delivery_id = d.id and a.answer is not null`, events)
-	if err == nil {
-		_, err = tx.Exec(ctx, `update webhook_delivery set callback_url = null where event_id = any($1) and callback_url is not null`, events)
+	for _, statement := range []string{
+		// Attempts are recorded under the lock of their delivery: those before this are seen by the next statement, and those after it
+		// see that the body is gone.
+		`select from webhook_delivery where event_id = any($1) order by tenant_id, environment, id for no key update`,
+		`update webhook_attempt a set answer = null from webhook_delivery d
+			where d.event_id = any($1) and a.tenant_id = d.tenant_id and a.environment = d.environment and a.delivery_id = d.id and a.answer is not null`,
+		`update webhook_delivery set callback_url = null, callback_host = null where event_id = any($1) and callback_url is not null`,
+	} {
+		if _, err := tx.Exec(ctx, statement, events); err != nil {
+			return 0, err
+		}
 	}
-	return len(events), err
+	return len(events), nil
 }
 
 func (s *Service) removeEvents(ctx context.Context, tx pgx.Tx) (int, error) {

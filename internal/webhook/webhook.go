@@ -7,9 +7,9 @@
 package webhook
 
 import (
+	"context"
 	"crypto/x509"
 	"embed"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -49,15 +49,7 @@ var Types = []string{
 var migrations embed.FS
 
 // Migrations are the tables of endpoints, secrets, events, deliveries and attempts.
-var Migrations = store.Migrations{Package: "webhook", Files: subtree(migrations, "migrations")}
-
-func subtree(files embed.FS, directory string) fs.FS {
-	sub, err := fs.Sub(files, directory)
-	if err != nil {
-		panic(err) // the directory is compiled in
-	}
-	return sub
-}
+var Migrations = store.Migrations{Package: "webhook", Files: migrations, Directory: "migrations"}
 
 // Sealer seals what belongs to no subject: the secrets that sign. *vault.Keyring is one.
 type Sealer interface {
@@ -73,9 +65,9 @@ type Options struct {
 	Schedule []time.Duration
 	// Timeout bounds one attempt from the look-up of the name to the end of the answer; 0 for 10 s.
 	Timeout time.Duration
-	// PerScope is how many attempts of one tenant's environment a process makes at once; 0 for 32. The queue should run about twice as
-	// many, so that no tenant's slow server takes all of them.
-	PerScope int
+	// PerTenant is how many attempts of one tenant, in both environments, a process makes at once; 0 for 16. The queue should run about
+	// four times as many, so that no tenant's slow servers take all of them.
+	PerTenant int
 	// KeepFor is how long deliveries stay listed after the event; 0 for 30 days.
 	KeepFor time.Duration
 	// RootCAs are the authorities that receivers' certificates are checked against; nil for the system's.
@@ -84,6 +76,10 @@ type Options struct {
 	Resolver *net.Resolver
 	// Transport, where set, wraps the client's transport, for traces.
 	Transport func(http.RoundTripper) http.RoundTripper
+	// TraceParent gives the trace of a context as W3C writes it, and Resume a context that goes on with one; both or neither are set.
+	// An event keeps the trace in which it was published for its deliveries.
+	TraceParent func(ctx context.Context) string
+	Resume      func(ctx context.Context, traceParent string) context.Context
 	// Logger; nil for slog.Default().
 	Logger *slog.Logger
 }
@@ -107,8 +103,8 @@ func New(db *store.DB, v *vault.Vault, sealer Sealer, o Options) *Service {
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
 	}
-	if o.PerScope <= 0 {
-		o.PerScope = defaultPerScope
+	if o.PerTenant <= 0 {
+		o.PerTenant = defaultPerTenant
 	}
 	if o.KeepFor <= 0 {
 		o.KeepFor = defaultKeepFor
@@ -122,7 +118,7 @@ func New(db *store.DB, v *vault.Vault, sealer Sealer, o Options) *Service {
 	g := newGuard(o.AllowedNetworks)
 	return &Service{
 		db: db, vault: v, sealer: sealer, options: o, schedule: o.Schedule, guard: g, client: newClient(g, o),
-		gate: newGate(o.PerScope), logger: o.Logger,
+		gate: newGate(o.PerTenant), logger: o.Logger,
 	}
 }
 

@@ -23,6 +23,7 @@ type claim struct {
 	ReservationID ekyc.ID
 	Plan          string
 	PlanVersion   int
+	Weight        int
 	Entitlement   metering.Entitlement
 	Settings      Settings
 	WorkflowHash  string
@@ -42,20 +43,22 @@ const beginTurn = `set local idle_in_transaction_session_timeout = '2s'`
 
 // candidates are the scopes with a job that is due: one probe of the index for each scope that has any job queued.
 const candidates = `
-	with recursive scope (tenant_id, environment, available_at, id) as (
-		(select tenant_id, environment, available_at, id from job where status = 'queued' order by tenant_id, environment, available_at, id limit 1)
+	with recursive scope (tenant_id, environment, available_at, id, weight, created_at) as (
+		(select tenant_id, environment, available_at, id, weight, created_at from job
+			where status = 'queued' order by tenant_id, environment, available_at, id limit 1)
 		union all
 		select n.* from scope s cross join lateral (
-			select tenant_id, environment, available_at, id from job
+			select tenant_id, environment, available_at, id, weight, created_at from job
 			where status = 'queued' and (tenant_id, environment) > (s.tenant_id, s.environment)
 			order by tenant_id, environment, available_at, id limit 1) n
+	), busy as materialized (
+		select tenant_id, environment from job where status = 'running' group by tenant_id, environment
 	)
-	select s.tenant_id, s.environment, s.id, j.weight, coalesce(a.finish, 0) as finish, coalesce(a.served_at, 'epoch') as served_at,
-		(a.served_at is null or j.created_at > a.served_at) and not exists (
-			select from job r where r.status = 'running' and r.tenant_id = s.tenant_id and r.environment = s.environment) as sparse
+	select s.tenant_id, s.environment, s.id, s.weight, coalesce(a.finish, 0) as finish, coalesce(a.served_at, 'epoch') as served_at,
+		(a.served_at is null or s.created_at > a.served_at) and b.tenant_id is null as sparse
 	from scope s
-	join job j on j.tenant_id = s.tenant_id and j.environment = s.environment and j.id = s.id
 	left join turn_account a on a.tenant_id = s.tenant_id and a.environment = s.environment
+	left join busy b on b.tenant_id = s.tenant_id and b.environment = s.environment
 	where s.available_at <= clock_timestamp()`
 
 // take claims the job whose turn it is; nil where none is due.
@@ -105,14 +108,14 @@ func (s *Service) charge(ctx context.Context, tx pgx.Tx, a account, clock, finis
 	batch := &pgx.Batch{}
 	batch.Queue(`update turn_clock set virtual_time = $1`, clock)
 	batch.Queue(`
-		insert into turn_account (tenant_id, environment, finish, served_at) values ($1, $2, $3, clock_timestamp())
-		on conflict (tenant_id, environment) do update set finish = excluded.finish, served_at = excluded.served_at`,
-		a.Scope.Tenant, a.Scope.Environment, finish)
+		insert into turn_account as a (tenant_id, environment, finish, served_at) values ($1, $2, $3, clock_timestamp())
+		on conflict (tenant_id, environment) do update set finish = excluded.finish + a.finish - $4, served_at = excluded.served_at`,
+		a.Scope.Tenant, a.Scope.Environment, finish, a.Finish) // what a surcharge added since the account was read stays
 	batch.Queue(`
 		update job set status = 'running', attempt = attempt + 1, lease_token = $4, lease_until = clock_timestamp() + $5::interval,
 			started_at = coalesce(started_at, clock_timestamp())
 		where tenant_id = $1 and environment = $2 and id = $3 and status = 'queued'
-		returning tenant_id, environment, id, subject_id, key_id, reservation_id, plan, plan_version, entitlement, settings, workflow_hash,
+		returning tenant_id, environment, id, subject_id, key_id, reservation_id, plan, plan_version, weight, entitlement, settings, workflow_hash,
 			kept, trace_parent, request, attempt, failures, interruptions, lease_token, created_at`,
 		a.Scope.Tenant, a.Scope.Environment, a.Job, rand.Text(), s.options.Lease).
 		Query(func(rows pgx.Rows) error {
@@ -127,4 +130,21 @@ func (s *Service) charge(ctx context.Context, tx pgx.Tx, a account, clock, finis
 		return nil, fmt.Errorf("claim a job: %w", err)
 	}
 	return c, nil // nil where it was cancelled at this moment; its turn is spent
+}
+
+// usualRun is what a turn pays for: the contract's bound of a whole verification, about.
+const usualRun = 4 * time.Second
+
+// surcharge lets a scope pay for what a run took beyond the usual, so that one whose photographs keep the workers busy gets as much of their
+// time as the others and not as many turns. It is no matter of the job: when it fails the scope is lucky.
+func (s *Service) surcharge(ctx context.Context, c *claim, ran time.Duration) {
+	if ran <= usualRun {
+		return
+	}
+	more := int64(float64(oneTurn/max(c.Weight, 1)) * float64(ran-usualRun) / float64(usualRun))
+	_, err := s.db.SystemPool().Exec(ctx, `update turn_account set finish = finish + $3 where tenant_id = $1 and environment = $2`,
+		c.Scope.Tenant, c.Scope.Environment, more)
+	if err != nil {
+		s.logger.WarnContext(ctx, "a long run could not be charged to its tenant", "job", c.ID, "error", err)
+	}
 }

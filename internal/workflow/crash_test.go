@@ -212,7 +212,7 @@ func TestALateWorkerChangesNothing(t *testing.T) {
 			}
 			for what, err := range map[string]error{
 				"a result": p.complete(t.Context(), c, &progress{}, &Result{}, Step{}), "a failure": p.fail(t.Context(), c, ekyc.Errorf(ekyc.ErrInternal, "late"), true),
-				"a return": p.giveBack(t.Context(), c, 1, time.Hour), "an end by cancelling": p.cancelClaimed(t.Context(), c),
+				"a return": p.giveBack(t.Context(), c, setback{failures: 1, wait: time.Hour}), "an end by cancelling": p.cancelClaimed(t.Context(), c),
 			} {
 				if !errors.Is(err, errLeaseLost) {
 					t.Errorf("%s of the late worker: %v", what, err)
@@ -301,5 +301,28 @@ func TestALostTurnIsReplaced(t *testing.T) {
 	q := w.start(t, &synthetic{}, swift(), 2)
 	for _, id := range ids {
 		await(t, q, scope, id, Completed)
+	}
+}
+
+// TestAFrozenClaimHoldsNobodyUp stands for a process that was frozen while it held the clock of turns.
+func TestAFrozenClaimHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.start(t, &synthetic{}, swift(), 1)
+	scope := newScope()
+	frozen, err := p.db.SystemPool().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer frozen.Rollback(context.Background())
+	for _, statement := range []string{beginTurn, `select virtual_time from turn_clock for update`} {
+		if _, err := frozen.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := time.Now()
+	j := await(t, p, scope, submit(t, p, submission(scope)).ID, Completed)
+	if d := time.Since(start); d > 10*time.Second || j.Attempt != 1 {
+		t.Errorf("it took %s and %d attempts", d, j.Attempt)
 	}
 }

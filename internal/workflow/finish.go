@@ -62,6 +62,11 @@ func (s *Service) fail(ctx context.Context, c *claim, problem *ekyc.Error, deadL
 		if err := s.tell(ctx, tx, c, p, webhook.KYCFailed, data); err != nil {
 			return err
 		}
+		if deadLetter {
+			if err := s.vault.KeepMediaOfJob(ctx, tx, c.Scope, c.ID, s.waits(c.Kept)+reservedBeyond); err != nil {
+				return err
+			}
+		}
 		return s.metering.Refund(ctx, tx, c.Scope, c.ReservationID)
 	})
 	if err != nil {
@@ -72,6 +77,14 @@ func (s *Service) fail(ctx context.Context, c *claim, problem *ekyc.Error, deadL
 		return nil
 	}
 	return s.deleteUploads(ctx, c.Scope, c.ID)
+}
+
+// waits is how long the photographs of a dead letter wait for an operator.
+func (s *Service) waits(kept bool) time.Duration {
+	if kept {
+		return s.options.KeepUploads
+	}
+	return min(s.options.KeepUploads, dropAfter)
 }
 
 // end writes a job's last state. What served the work alone goes, except that a dead letter keeps what another try needs.
@@ -171,13 +184,27 @@ func (s *Service) TellCrossings(ctx context.Context, tx pgx.Tx, scope ekyc.Scope
 	return nil
 }
 
-// deleteUploads deletes a finished job's photographs and notes that. It may be called again.
+// deleteUploads deletes a finished job's photographs and notes that. It may be called again. What the work needed besides them goes
+// first, so that an operator cannot put the job back while they are being deleted; one who did so before keeps them.
 func (s *Service) deleteUploads(ctx context.Context, scope ekyc.Scope, id ekyc.ID) error {
+	tag, err := s.db.SystemPool().Exec(ctx, `
+		update job set request = null where tenant_id = $1 and environment = $2 and id = $3 and finished_at is not null`,
+		scope.Tenant, scope.Environment, id)
+	if err != nil {
+		return fmt.Errorf("begin to delete a job's photographs: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return nil
+	}
 	if err := s.vault.DeleteMediaOfJob(ctx, scope, id); err != nil {
 		return err
 	}
-	_, err := s.db.SystemPool().Exec(ctx, `
-		update job set uploads_gone_at = clock_timestamp(), request = null where tenant_id = $1 and environment = $2 and id = $3 and finished_at is not null`,
+	_, err = s.db.SystemPool().Exec(ctx, `
+		with gone as (
+			update job set uploads_gone_at = clock_timestamp() where tenant_id = $1 and environment = $2 and id = $3
+			returning tenant_id, environment, id)
+		update job_step s set outcome = null from gone g
+		where s.tenant_id = g.tenant_id and s.environment = g.environment and s.job_id = g.id and outcome is not null`,
 		scope.Tenant, scope.Environment, id)
 	if err != nil {
 		return fmt.Errorf("note that a job's photographs are deleted: %w", err)

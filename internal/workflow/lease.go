@@ -17,6 +17,7 @@ var (
 	errCancelRequested = errors.New("the job is to be cancelled")
 	errStopping        = errors.New("the worker is stopping")
 	errInterrupted     = errors.New("the job's workers went away too often")
+	errOvertime        = errors.New("the attempt took longer than a job may")
 )
 
 // keep extends the lease until ctx ends, and stops the work when the lease is lost or the job is to be cancelled. A worker that
@@ -82,20 +83,27 @@ func (s *Service) hold(ctx context.Context, tx pgx.Tx, c *claim) error {
 	return nil
 }
 
+// setback is what an attempt without an end leaves.
+type setback struct {
+	failures      int // that it counts as
+	interruptions int // likewise
+	wait          time.Duration
+}
+
 // giveBack puts the job back into the queue, to be taken after the wait. With a wait the sweep puts in its turn.
-func (s *Service) giveBack(ctx context.Context, c *claim, failures int, wait time.Duration) error {
+func (s *Service) giveBack(ctx context.Context, c *claim, b setback) error {
 	return s.db.InTenant(ctx, c.Scope, func(ctx context.Context, tx pgx.Tx) error {
 		if err := s.hold(ctx, tx, c); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `
-			update job set status = 'queued', lease_token = null, lease_until = null, failures = failures + $4,
-				available_at = case when $5::interval > interval '0' then clock_timestamp() + $5 else available_at end
-			where tenant_id = $1 and environment = $2 and id = $3`, c.Scope.Tenant, c.Scope.Environment, c.ID, failures, wait)
+			update job set status = 'queued', lease_token = null, lease_until = null, failures = failures + $4, interruptions = interruptions + $5,
+				available_at = case when $6::interval > interval '0' then clock_timestamp() + $6 else available_at end
+			where tenant_id = $1 and environment = $2 and id = $3`, c.Scope.Tenant, c.Scope.Environment, c.ID, b.failures, b.interruptions, b.wait)
 		if err != nil {
 			return fmt.Errorf("put a job back: %w", err)
 		}
-		if wait > 0 {
+		if b.wait > 0 {
 			return nil
 		}
 		return s.putTurns(ctx, tx, 1)

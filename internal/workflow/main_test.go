@@ -1,9 +1,9 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -140,6 +140,7 @@ func swift() Options {
 // synthetic is an engine of controlled durations and failures.
 type synthetic struct {
 	duration time.Duration
+	model    string                                                        // "" for one that all have
 	before   func(ctx context.Context, step part, photograph []byte) error // nil: nothing happens
 
 	mu    sync.Mutex
@@ -172,10 +173,6 @@ func (e *synthetic) count(name part) int {
 	return e.calls[name]
 }
 
-func sample() *engine.FaceSample {
-	return &engine.FaceSample{Face: &face.Face{}, Quality: face.Quality{Score: 0.9}, Embedding: face.Embedding{Model: "synthetic", Vector: []float32{0.25, 0.5}}}
-}
-
 func (e *synthetic) Selfie(ctx context.Context, r engine.SelfieRequest) (*engine.SelfieOutcome, error) {
 	if err := e.step(ctx, partSelfie, r.Frames[0]); err != nil {
 		return nil, err
@@ -183,7 +180,7 @@ func (e *synthetic) Selfie(ctx context.Context, r engine.SelfieRequest) (*engine
 	return &engine.SelfieOutcome{
 		Step:     engine.Step{Name: engine.StepLiveness, Status: engine.StepCompleted},
 		Liveness: &liveness.Result{IsLive: true, SpoofType: ekyc.SpoofNone, Confidence: 0.97, LiveScore: 0.97, Zone: liveness.ZoneLive, Method: "passive"},
-		Sample:   sample(),
+		Sample:   e.sample(),
 	}, nil
 }
 
@@ -196,21 +193,28 @@ func (e *synthetic) Document(ctx context.Context, r engine.DocumentUpload) (*eng
 	return &engine.DocumentOutcome{
 		OCR: engine.Step{Name: engine.StepOCR, Status: engine.StepCompleted}, Validate: engine.Step{Name: engine.StepValidate, Status: engine.StepCompleted},
 		Reading:    &document.Reading{Fields: map[document.Key]document.Field{document.Key(check.Surname): {Value: plantedSurname, Confidence: 0.9}}},
-		Validation: &check.Result{DocumentValid: true, Confidence: 0.96, Checks: []ekyc.Check{}}, Portrait: sample(),
+		Validation: &check.Result{DocumentValid: true, Confidence: 0.96, Checks: []ekyc.Check{}}, Portrait: e.sample(),
 	}, nil
 }
 
-func (e *synthetic) CompareSamples(ctx context.Context, a, b *engine.FaceSample, _ face.Options) (face.Match, error) {
+// Models stands for the comparison, which needs no engine but what it says of its models.
+func (e *synthetic) Models(ctx context.Context) (*engine.Inventory, error) {
 	if err := e.step(ctx, partMatch, nil); err != nil {
-		return face.Match{}, err
+		return nil, err
 	}
-	if len(a.Embedding.Vector) != 2 || len(b.Embedding.Vector) != 2 {
-		return face.Match{}, fmt.Errorf("the embeddings did not come through")
-	}
-	return face.Match{Match: true, Similarity: 0.95, Threshold: 0.75, Cosine: 0.8, FMRAtThreshold: 1e-4}, nil
+	return &engine.Inventory{Matcher: engine.Matcher{ModelID: e.modelID(), Calibration: &face.Calibration{Points: []face.Point{
+		{Cosine: -1, FMR: 1}, {Cosine: 0.4, FMR: 1e-4, FNMR: 0.01, Similarity: 0.75}, {Cosine: 1, FMR: 1e-6, FNMR: 1, Similarity: 1},
+	}}}}, nil
 }
 
-// photograph is an image that is accepted, with text after its end that is found again.
+// modelID names the model of its embeddings.
+func (e *synthetic) modelID() string { return cmp.Or(e.model, "synthetic") }
+
+func (e *synthetic) sample() *engine.FaceSample {
+	return &engine.FaceSample{Face: &face.Face{}, Quality: face.Quality{Score: 0.9}, Embedding: face.Embedding{Model: e.modelID(), Vector: []float32{0.6, 0.8}}}
+}
+
+// photograph is an image that is accepted.
 var photograph = sync.OnceValue(func() []byte {
 	data, err := vision.EncodeJPEG(vision.NewRGB(200, 200), 80)
 	if err != nil {
@@ -242,7 +246,7 @@ func submit(t testing.TB, p *process, sub Submission) Job {
 // await waits for a job to reach a state.
 func await(t testing.TB, p *process, scope ekyc.Scope, id ekyc.ID, want Status) Job {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		j, err := p.Get(t.Context(), scope, id)
 		if err != nil {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"ekyc"
 	"ekyc/internal/metering"
+	"ekyc/internal/vault"
 )
 
 // OperatorFilter chooses jobs of all tenants. The zero value chooses all.
@@ -86,12 +88,12 @@ func (s *Service) Requeue(ctx context.Context, id ekyc.ID) (Job, error) {
 }
 
 func (s *Service) requeue(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.ID) (Job, error) {
-	var dead, profile, gone bool
+	var dead, profile, gone, kept bool
 	var entitlement metering.Entitlement
 	err := tx.QueryRow(ctx, `
-		select dead_letter, entitlement, uploads_gone_at is not null or request is null, profile from job
+		select dead_letter, entitlement, uploads_gone_at is not null or request is null, profile, kept from job
 		where tenant_id = $1 and environment = $2 and id = $3 for update`,
-		scope.Tenant, scope.Environment, id).Scan(&dead, &entitlement, &gone, &profile)
+		scope.Tenant, scope.Environment, id).Scan(&dead, &entitlement, &gone, &profile, &kept)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return Job{}, notFound()
@@ -101,6 +103,9 @@ func (s *Service) requeue(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id e
 		return Job{}, ekyc.Errorf(ekyc.ErrConflict, "the job is no dead letter")
 	case gone:
 		return Job{}, noLongerHeld()
+	}
+	if err := s.holdUploads(ctx, tx, scope, id, kept); err != nil {
+		return Job{}, err
 	}
 	if err := s.putTurns(ctx, tx, 1); err != nil {
 		return Job{}, err
@@ -124,6 +129,19 @@ func (s *Service) requeue(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id e
 		return Job{}, fmt.Errorf("put a job back: %w", err)
 	}
 	return r.job(), nil
+}
+
+// holdUploads lets the photographs of a dead letter last through its further attempts. Errors: ErrGone where one is no longer held.
+func (s *Service) holdUploads(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.ID, kept bool) error {
+	media, err := s.vault.MediaOfJob(ctx, tx, scope, id)
+	if err != nil {
+		return err
+	}
+	expired := func(m vault.Media) bool { return m.Expires != nil && !m.Expires.After(time.Now()) }
+	if len(media) == 0 || slices.ContainsFunc(media, expired) { // all of a job's expire at once
+		return noLongerHeld()
+	}
+	return s.vault.KeepMediaOfJob(ctx, tx, scope, id, s.waits(kept)+reservedBeyond)
 }
 
 // Depth is the state of the queue, for metrics.

@@ -15,6 +15,8 @@ import (
 	"ekyc/internal/specimen"
 )
 
+var _ Engine = fence.Engine(nil) // what runs behind the fence serves
+
 // TestTheSamplePersonIsAcceptedByTheRealModels runs the jobs of the demonstration: the sample person, and two pictures of nothing.
 func TestTheSamplePersonIsAcceptedByTheRealModels(t *testing.T) {
 	t.Parallel()

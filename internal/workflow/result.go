@@ -113,28 +113,6 @@ func documentFacts(r *document.Reading) *profile.DocumentFacts {
 	}
 }
 
-// compare is the step that compares the live face with the portrait. That a face is missing is an outcome.
-func (s *Service) compare(ctx context.Context, p *progress, settings Settings) (*engine.MatchOutcome, error) {
-	start := time.Now()
-	out := &engine.MatchOutcome{Step: engine.Step{Name: engine.StepFaceMatch, Status: engine.StepSkipped}}
-	live, portrait, fault := p.selfie.Sample, p.document.Portrait, p.selfie.Fault
-	if fault == nil && live != nil {
-		fault = p.document.PortraitFault
-	}
-	if live == nil || portrait == nil {
-		if fault != nil {
-			out.Step.Status, out.Step.Code, out.Step.Message = engine.StepFailed, fault.Code, fault.Message
-		}
-		return out, nil
-	}
-	match, err := s.engine.CompareSamples(ctx, live, portrait, settings.matching())
-	if err != nil {
-		return nil, err
-	}
-	out.Match, out.Step.Status, out.Step.DurationMS = &match, engine.StepCompleted, milliseconds(time.Since(start))
-	return out, nil
-}
-
 // used are the modules that gave an answer.
 func (p *progress) used() map[ekyc.Module]int64 {
 	used := map[ekyc.Module]int64{ekyc.ModuleWorkflow: 1}

@@ -52,10 +52,7 @@ func (s *Service) run(ctx context.Context, c *claim) error {
 		return err
 	}
 	if p.match == nil {
-		if p.match, err = s.compare(ctx, p, c.Settings); err != nil {
-			return err
-		}
-		if err := s.persist(ctx, c, partMatch, stepsOf(p.match.Step), p.match); err != nil {
+		if err := s.compare(ctx, c, p); err != nil {
 			return err
 		}
 	}

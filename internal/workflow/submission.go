@@ -81,8 +81,15 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (Job, error) {
 	if err := s.probe(ctx, sub); err != nil {
 		return Job{}, err
 	}
-	var j Job
-	err := s.db.InTenant(ctx, sub.Scope, func(ctx context.Context, tx pgx.Tx) (err error) {
+	j, err := s.store(ctx, sub)
+	if ekyc.CodeOf(err) == ekyc.ErrGone { // the subject of the reference was erased at this moment; now there is none, and one is made
+		return s.store(ctx, sub)
+	}
+	return j, err
+}
+
+func (s *Service) store(ctx context.Context, sub Submission) (j Job, err error) {
+	err = s.db.InTenant(ctx, sub.Scope, func(ctx context.Context, tx pgx.Tx) (err error) {
 		j, err = s.submit(ctx, tx, sub)
 		return err
 	})
@@ -195,7 +202,7 @@ const reservedBeyond = time.Hour
 // submit is the transaction of Submit.
 func (s *Service) submit(ctx context.Context, tx pgx.Tx, sub Submission) (Job, error) {
 	id := ekyc.NewID(ekyc.KindJob)
-	subject, err := s.vault.EnsureSubject(ctx, tx, sub.Scope, sub.SubjectRef)
+	subject, made, err := s.vault.EnsureSubject(ctx, tx, sub.Scope, sub.SubjectRef)
 	if err != nil {
 		return Job{}, err
 	}
@@ -221,20 +228,9 @@ func (s *Service) submit(ctx context.Context, tx pgx.Tx, sub Submission) (Job, e
 	if err != nil {
 		return Job{}, err
 	}
-	rows, err := tx.Query(ctx, `
-		insert into job as j (tenant_id, environment, id, subject_id, key_id, reservation_id, plan, plan_version, weight, entitlement,
-			settings, workflow_hash, profile, kept, trace_parent, request, annotations, created_at, available_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, clock_timestamp(), clock_timestamp())
-		returning `+columns,
-		sub.Scope.Tenant, sub.Scope.Environment, id, subject, sub.KeyID, reservation, sub.PlanName, sub.PlanVersion, max(sub.Weight, 1),
-		sub.Entitlement, sub.Workflow.Settings, sub.Workflow.Hash, sub.Workflow.Settings.examinesProfile(sub.KYA != nil), sub.Store,
-		sub.TraceParent, req, notes)
+	r, err := insertJob(ctx, tx, sub, id, subject, made, reservation, req, notes)
 	if err != nil {
-		return Job{}, fmt.Errorf("insert the job: %w", err)
-	}
-	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[row])
-	if err != nil {
-		return Job{}, fmt.Errorf("insert the job: %w", err)
+		return Job{}, err
 	}
 	j := r.job()
 	j.Metadata, j.SubjectRef = sub.Metadata, sub.SubjectRef
@@ -242,6 +238,25 @@ func (s *Service) submit(ctx context.Context, tx pgx.Tx, sub Submission) (Job, e
 		return j, sub.Also(ctx, tx, j)
 	}
 	return j, nil
+}
+
+func insertJob(ctx context.Context, tx pgx.Tx, sub Submission, id, subject ekyc.ID, made bool, reservation ekyc.ID, request, annotations []byte) (row, error) {
+	rows, err := tx.Query(ctx, `
+		insert into job as j (tenant_id, environment, id, subject_id, made_subject, key_id, reservation_id, plan, plan_version, weight, entitlement,
+			settings, workflow_hash, profile, kept, trace_parent, request, annotations, created_at, available_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, clock_timestamp(), clock_timestamp())
+		returning `+columns,
+		sub.Scope.Tenant, sub.Scope.Environment, id, subject, made, sub.KeyID, reservation, sub.PlanName, sub.PlanVersion, max(sub.Weight, 1),
+		sub.Entitlement, sub.Workflow.Settings, sub.Workflow.Hash, sub.Workflow.Settings.examinesProfile(sub.KYA != nil), sub.Store,
+		sub.TraceParent, request, annotations)
+	if err != nil {
+		return row{}, fmt.Errorf("insert the job: %w", err)
+	}
+	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[row])
+	if err != nil {
+		return row{}, fmt.Errorf("insert the job: %w", err)
+	}
+	return r, nil
 }
 
 // putPhotographs stores the uploads for as long as the job needs them.
@@ -285,18 +300,5 @@ func (turnArgs) Kind() string { return "turn" }
 
 // putTurns puts turns into the queue. A turn is never tried again: what it took is found by its lease.
 func (s *Service) putTurns(ctx context.Context, tx pgx.Tx, n int) error {
-	turns := make([]river.InsertManyParams, n)
-	for i := range turns {
-		turns[i] = river.InsertManyParams{Args: turnArgs{}, InsertOpts: &river.InsertOpts{Queue: queue.Turns, MaxAttempts: 1}}
-	}
-	if _, err := s.queue.InsertManyTx(ctx, tx, turns); err != nil {
-		return fmt.Errorf("put a turn into the queue: %w", err)
-	}
-	// River leaves out the notification when this process sent one in the last 5 ms, even where that one's transaction is still open or
-	// was rolled back, and the turn would wait for the next poll, up to a second. Equal notifications of one transaction become one.
-	_, err := tx.Exec(ctx, `select pg_notify($1, $2)`, s.queue.Schema()+".river_insert", `{"queue": "`+queue.Turns+`"}`)
-	if err != nil {
-		return fmt.Errorf("wake workers: %w", err)
-	}
-	return nil
+	return queue.Add(ctx, tx, s.queue, queue.Turns, river.InsertOpts{MaxAttempts: 1}, make([]turnArgs, n)...)
 }

@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	sweepLock = 0x656b796377666c // "ekycwfl": one process sweeps at a time
+	sweepLock = 0x656b796377666c // "ekycwfl": one process at a time sees to turns
+	cleanLock = sweepLock + 1    // and one deletes, which can take longer and holds up no turns
 
 	// mostTurns bounds the turns that a sweep looks at and puts in: more than workers take between two sweeps.
 	mostTurns = 100
@@ -83,9 +84,27 @@ type finished struct {
 	ID          ekyc.ID
 }
 
-// clean deletes the photographs that the end of a job left behind, those of dead letters when their time is over, and what
-// `store: false` does not keep.
+func (f finished) scope() ekyc.Scope {
+	return ekyc.Scope{Tenant: f.TenantID, Environment: f.Environment}
+}
+
+// clean is done by one process at a time.
 func (s *Service) clean(ctx context.Context) error {
+	conn, err := s.db.SystemPool().Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("take turns at cleaning: %w", err)
+	}
+	defer conn.Release()
+	var mine bool
+	if err := conn.QueryRow(ctx, `select pg_try_advisory_lock($1)`, int64(cleanLock)).Scan(&mine); err != nil || !mine {
+		return err
+	}
+	defer conn.Exec(context.WithoutCancel(ctx), `select pg_advisory_unlock($1)`, int64(cleanLock))
+	return errors.Join(s.deleteLeftovers(ctx), s.drop(ctx))
+}
+
+// deleteLeftovers deletes the photographs that the end of a job left behind, and those of dead letters when their time is over.
+func (s *Service) deleteLeftovers(ctx context.Context) error {
 	jobs, err := s.collect(ctx, `
 		select tenant_id, environment, id from job
 		where uploads_gone_at is null and finished_at < clock_timestamp() - $1::interval and (not dead_letter
@@ -96,9 +115,8 @@ func (s *Service) clean(ctx context.Context) error {
 	}
 	var faults []error
 	for _, j := range jobs {
-		faults = append(faults, s.deleteUploads(ctx, ekyc.Scope{Tenant: j.TenantID, Environment: j.Environment}, j.ID))
+		faults = append(faults, s.deleteUploads(ctx, j.scope(), j.ID))
 	}
-	faults = append(faults, s.drop(ctx))
 	return errors.Join(faults...)
 }
 
@@ -112,20 +130,4 @@ func (s *Service) collect(ctx context.Context, query string, args ...any) ([]fin
 		return nil, fmt.Errorf("look for jobs to clean: %w", err)
 	}
 	return jobs, nil
-}
-
-// drop takes everything sealed from jobs that are not kept, most of an hour after their end.
-func (s *Service) drop(ctx context.Context) error {
-	_, err := s.db.SystemPool().Exec(ctx, `
-		with over as (
-			update job set dropped_at = clock_timestamp(), request = null, annotations = null, result = null
-			where (tenant_id, environment, id) in (select tenant_id, environment, id from job
-				where not kept and dropped_at is null and finished_at < clock_timestamp() - $1::interval order by finished_at limit $2 for update skip locked)
-			returning tenant_id, environment, id)
-		update job_step s set outcome = null from over o
-		where s.tenant_id = o.tenant_id and s.environment = o.environment and s.job_id = o.id and outcome is not null`, dropAfter, mostTurns)
-	if err != nil {
-		return fmt.Errorf("drop what is not kept: %w", err)
-	}
-	return nil
 }

@@ -12,14 +12,12 @@ package workflow
 import (
 	"context"
 	"embed"
-	"io/fs"
 	"log/slog"
 	"time"
 
 	"github.com/riverqueue/river"
 
 	"ekyc/internal/engine"
-	"ekyc/internal/face"
 	"ekyc/internal/metering"
 	"ekyc/internal/profile"
 	"ekyc/internal/queue"
@@ -32,21 +30,13 @@ import (
 var migrations embed.FS
 
 // Migrations are the tables of jobs, their steps, and turns.
-var Migrations = store.Migrations{Package: "workflow", Files: subtree(migrations, "migrations")}
-
-func subtree(files embed.FS, directory string) fs.FS {
-	sub, err := fs.Sub(files, directory)
-	if err != nil {
-		panic(err) // the directory is compiled in
-	}
-	return sub
-}
+var Migrations = store.Migrations{Package: "workflow", Files: migrations, Directory: "migrations"}
 
 // Engine is what jobs need of the vision engine; a fence.Engine is one. What concerns the pictures is an outcome, not an error.
 type Engine interface {
 	Selfie(ctx context.Context, r engine.SelfieRequest) (*engine.SelfieOutcome, error)
 	Document(ctx context.Context, r engine.DocumentUpload) (*engine.DocumentOutcome, error)
-	CompareSamples(ctx context.Context, a, b *engine.FaceSample, o face.Options) (face.Match, error)
+	Models(ctx context.Context) (*engine.Inventory, error)
 }
 
 // Options tune the service; the zero value serves.
@@ -58,8 +48,11 @@ type Options struct {
 	MaxAttempts int           // that may end in a fault of ours; 0 for 5
 	// Backoff is the wait after the n-th such attempt, from 1; nil for 1, 5, 25 and 60 s.
 	Backoff func(failures int) time.Duration
-	// KeepUploads is how long the photographs of a dead letter wait for an operator, and the longest that any upload is held; 0 for 72 h.
+	// KeepUploads is how long photographs wait for their job, and once more how long those of a dead letter wait for an operator; 0 for
+	// 72 h.
 	KeepUploads time.Duration
+	// Ready says whether the engine can work at this moment; while it cannot, this process takes no jobs. nil: it always can.
+	Ready func() bool
 	// Span, where set, opens a span of a trace: for a job with the trace parent (W3C) of its submission, for its steps with "".
 	Span   func(ctx context.Context, traceParent, name string) (context.Context, func(error))
 	Logger *slog.Logger // nil for slog.Default()
@@ -101,6 +94,9 @@ func (o Options) complete() Options {
 	}
 	if o.Backoff == nil {
 		o.Backoff = backoff
+	}
+	if o.Ready == nil {
+		o.Ready = func() bool { return true }
 	}
 	if o.Span == nil {
 		o.Span = func(ctx context.Context, _, _ string) (context.Context, func(error)) { return ctx, func(error) {} }

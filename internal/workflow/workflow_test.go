@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -82,6 +83,36 @@ func eventually(t testing.TB, what string, holds func() bool) {
 	}
 }
 
+func TestATraceGoesOnInTheWorker(t *testing.T) {
+	t.Parallel()
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	var mu sync.Mutex
+	opened, ended := map[string]string{}, map[string]int{}
+	o := swift()
+	o.Span = func(ctx context.Context, traceParent, name string) (context.Context, func(error)) {
+		mu.Lock()
+		defer mu.Unlock()
+		opened[name] = traceParent
+		return ctx, func(error) {
+			mu.Lock()
+			defer mu.Unlock()
+			ended[name]++
+		}
+	}
+	p := newWorld(t).start(t, &synthetic{}, o, 1)
+	sub := submission(newScope())
+	sub.TraceParent, sub.KYA = parent, &profile.Input{Surname: plantedSurname}
+	await(t, p, sub.Scope, submit(t, p, sub).ID, Completed)
+	eventually(t, "the job's span ends", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return ended["job"] == 1 && ended["selfie"] == 1 && ended["document"] == 1 && ended["kya"] == 1
+	})
+	if opened["job"] != parent || len(opened) != 4 {
+		t.Errorf("spans %v", opened)
+	}
+}
+
 func TestOneTransactionTakesASubmissionOrNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -154,17 +185,20 @@ func failing(step part, n int, err error) *synthetic {
 
 func TestFaultsAreTriedAgainAfterTheLastPersistedStep(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]error{
-		"engine failed": ekyc.Errorf(ekyc.ErrEngineFailed, "crashed"), "unavailable": ekyc.Errorf(ekyc.ErrUnavailable, "away"),
-		"timeout": ekyc.Errorf(ekyc.ErrTimeout, "slow"), "unknown": errors.New("unknown"),
+	for name, c := range map[string]struct {
+		fault error
+		times int // that a job survives
+	}{
+		"engine failed": {ekyc.Errorf(ekyc.ErrEngineFailed, "crashed"), 1}, "unavailable": {ekyc.Errorf(ekyc.ErrUnavailable, "away"), 4},
+		"timeout": {ekyc.Errorf(ekyc.ErrTimeout, "slow"), 1}, "unknown": {errors.New("unknown"), 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := failing(partMatch, 4, fault)
+			e := failing(partMatch, c.times, c.fault)
 			p := newWorld(t).start(t, e, swift(), 2)
 			scope := newScope()
 			j := await(t, p, scope, submit(t, p, submission(scope)).ID, Completed)
-			if j.Attempt != 5 || e.count(partSelfie) != 1 || e.count(partDocument) != 1 || e.count(partMatch) != 5 {
+			if j.Attempt != c.times+1 || e.count(partSelfie) != 1 || e.count(partDocument) != 1 || e.count(partMatch) != c.times+1 {
 				t.Errorf("%d attempts with %d, %d and %d calls", j.Attempt, e.count(partSelfie), e.count(partDocument), e.count(partMatch))
 			}
 			if got := usage(t, p, scope, j.ID); !maps.Equal(got, whole) {
@@ -203,14 +237,14 @@ func TestAnOverloadedEngineIsNoFailure(t *testing.T) {
 
 func TestADeadLetterIsRequeued(t *testing.T) {
 	t.Parallel()
-	e := failing(partDocument, 5, ekyc.Errorf(ekyc.ErrEngineFailed, "the vision engine failed on this input twice"))
+	e := failing(partDocument, 2, ekyc.Errorf(ekyc.ErrEngineFailed, "the vision engine failed on this input twice"))
 	p := newWorld(t).start(t, e, swift(), 2)
 	scope := newScope()
 	endpoint(t, p, scope)
 	sub := submission(scope)
 	sub.KYA, sub.Metadata = &profile.Input{Surname: plantedSurname}, map[string]string{"order": "18"}
 	j := await(t, p, scope, submit(t, p, sub).ID, Failed)
-	if !j.DeadLetter || j.Error == nil || j.Error.Code != ekyc.ErrEngineFailed || j.Attempt != 5 || j.Result != nil {
+	if !j.DeadLetter || j.Error == nil || j.Error.Code != ekyc.ErrEngineFailed || j.Attempt != 2 || j.Result != nil {
 		t.Errorf("%+v, %+v", j, j.Error)
 	}
 	if got := usage(t, p, scope, j.ID); len(got) != 0 || reserved(t, p, scope) != 0 {

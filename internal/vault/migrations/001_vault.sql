@@ -68,9 +68,18 @@ create unique index media_of_job on media (tenant_id, environment, job_id, kind,
 create index media_of_subject on media (tenant_id, environment, subject_id);
 create index media_expiry on media (expires_at) where expires_at is not null;
 select ekyc.protect('media');
-grant select, insert, delete on media to ekyc_service;
+grant select, insert, update (expires_at), delete on media to ekyc_service;
 grant select on media to ekyc_system;
 
-alter table subject add foreign key (tenant_id, environment, reference_id)
-  references media (tenant_id, environment, id) on delete set null (reference_id);
+alter table subject add foreign key (tenant_id, environment, reference_id) references media (tenant_id, environment, id);
+-- +goose StatementBegin
+-- A reference that is deleted is no reference any more. (PostgreSQL 15 could say so in the foreign key.)
+create function forget_reference() returns trigger language plpgsql as $$
+begin
+  update subject set reference_id = null
+    where tenant_id = old.tenant_id and environment = old.environment and id = old.subject_id and reference_id = old.id;
+  return old;
+end $$;
+-- +goose StatementEnd
+create trigger forget_reference before delete on media for each row execute function forget_reference();
 create index subject_reference on subject (tenant_id, environment, reference_id) where reference_id is not null;

@@ -10,7 +10,8 @@ create table webhook_endpoint (
   public_key text, -- whpk_… of the current Ed25519 key
   disabled_reason text check (disabled_reason in ('by_tenant', 'gone', 'failing')),
   disabled_at timestamptz,
-  failing_since timestamptz, -- of the first failure since the last success
+  failing_since timestamptz, -- of the first failure since the last success, or since a pause in which nothing was tried
+  last_failure_at timestamptz,
   created_at timestamptz not null default now(),
   deleted_at timestamptz, -- its deliveries stay listed until their time is over
   primary key (tenant_id, environment, id),
@@ -50,6 +51,7 @@ create table webhook_event (
   body bytea, -- sealed; null once it is no longer held
   thin_body bytea,
   drop_at timestamptz not null, -- when the bodies go
+  trace_parent text not null default '' check (length(trace_parent) <= 100), -- in which it was published
   created_at timestamptz not null default now(),
   primary key (tenant_id, environment, id)
 );
@@ -66,6 +68,7 @@ create table webhook_delivery (
   event_id text collate "C" not null,
   endpoint_id text collate "C", -- null: a callback
   callback_url bytea, -- sealed with the event's subject
+  callback_host text collate "C", -- a keyed hash of it, which tells slow receivers from others
   type text collate "C" not null, -- the event's
   status text collate "C" not null default 'pending' check (status in ('pending', 'retrying', 'delivered', 'dead')),
   attempts integer not null default 0, -- begun ones; the number of the last is the token of its lease
@@ -89,7 +92,7 @@ create index webhook_delivery_due on webhook_delivery (next_attempt_at) where ne
 create index webhook_delivery_dead on webhook_delivery (id) where status = 'dead';
 select ekyc.protect('webhook_delivery');
 grant select, insert, update on webhook_delivery to ekyc_service;
-grant select, update (woken_at, wakes, callback_url), delete on webhook_delivery to ekyc_system;
+grant select, update (woken_at, wakes, callback_url, callback_host), delete on webhook_delivery to ekyc_system;
 
 create table webhook_attempt (
   tenant_id text collate "C" not null,

@@ -7,6 +7,7 @@ create table job (
   id text collate "C" not null check (id like 'job\_%'),
   status text not null default 'queued' check (status in ('queued', 'running', 'completed', 'failed', 'cancelled')),
   subject_id text collate "C" not null,
+  made_subject boolean not null,    -- there was none of the reference before
   key_id text not null,
   reservation_id text collate "C" not null,
   plan text not null,
@@ -83,7 +84,7 @@ insert into turn_clock (virtual_time) values (0);
 select ekyc.protect('job');
 select ekyc.protect('job_step');
 grant select, insert, update on job to ekyc_service;
-grant select, insert, update on job_step to ekyc_service;
+grant select, insert, update, delete on job_step to ekyc_service;
 grant select, update on job to ekyc_system;
 grant select on job_step to ekyc_system;
 grant update (outcome) on job_step to ekyc_system;

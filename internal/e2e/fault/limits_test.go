@@ -1,0 +1,112 @@
+package fault
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"ekyc/internal/e2e"
+)
+
+// tally counts answers by status and code.
+type tally struct {
+	sync.Mutex
+	codes map[string]int
+}
+
+func (c *tally) add(t testing.TB, a e2e.Answer, err error) {
+	t.Helper()
+	name := fmt.Sprint(a.Status)
+	switch {
+	case err != nil:
+		name = "no answer"
+	case a.Status >= 400:
+		name = a.Code()
+		wellFormed(t, a)
+	}
+	c.Lock()
+	defer c.Unlock()
+	if c.codes == nil {
+		c.codes = map[string]int{}
+	}
+	c.codes[name]++
+}
+
+func (c *tally) want(t testing.TB, what string, codes map[string]int) {
+	t.Helper()
+	c.Lock()
+	defer c.Unlock()
+	if fmt.Sprint(c.codes) != fmt.Sprint(codes) {
+		t.Errorf("%s: %v, not %v", what, c.codes, codes)
+	}
+}
+
+// together runs f n times at once.
+func together(n int, f func(i int)) {
+	start := make(chan struct{})
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() { <-start; f(i) })
+	}
+	close(start)
+	group.Wait()
+}
+
+// TestLimitsAndReplaysOverTwoServes: the limit of a key is exact over two processes, and stays so when one of them and the database
+// are killed within the minute; one signature is accepted once.
+func TestLimitsAndReplaysOverTwoServes(t *testing.T) {
+	l, servers := setup(t, 2, "--engines", "1")
+	l.key = l.operator.KeyOf(t, servers[0].BaseURL, l.tenant, "test", map[string]any{"name": "limited", "rate_per_minute": 60})
+
+	requests := make([]*http.Request, 100)
+	at := l.key.Fresh(t, http.MethodGet, "/v1/quotas", nil)
+	for i := range requests {
+		c := &e2e.Client{BaseURL: servers[i%2].BaseURL, KeyID: l.key.KeyID, Secret: l.key.Secret}
+		requests[i] = c.Request(t, at, http.MethodGet, "/v1/quotas", nil)
+	}
+	var one tally
+	sender := &e2e.Client{HTTP: l.http}
+	began := time.Now()
+	together(len(requests), func(i int) {
+		a, err := sender.Send(requests[i])
+		one.add(t, a, err)
+	})
+	one.want(t, "duplicates of one signature", map[string]int{"200": 1, "replayed": 99})
+
+	var many tally
+	ask := func(into *tally, n, round int) {
+		together(n, func(i int) {
+			a, err := l.send(t, l.base(), http.MethodGet, fmt.Sprintf("/v1/jobs?limit=%d", 1+(i+n*round)%100), nil)
+			into.add(t, a, err)
+		})
+	}
+	ask(&many, 1000, 0)
+	many.want(t, "a thousand requests of a key with one left to 60", map[string]int{"200": 59, "rate_limited": 941})
+
+	servers[1].Kill()
+	l.site.KillDatabase(t)
+	l.site.StartDatabase(t)
+	again := l.site.BeginServe(t, "--engines", "1")
+	e2e.WaitReady(t, again.Process, again.BaseURL)
+	e2e.WaitReady(t, servers[0].Process, servers[0].BaseURL)
+	l.replace(1, again)
+	var after, replayed tally
+	a, err := sender.Send((&e2e.Client{BaseURL: again.BaseURL, KeyID: l.key.KeyID, Secret: l.key.Secret}).Request(t, at, http.MethodGet, "/v1/quotas", nil))
+	replayed.add(t, a, err)
+	ask(&after, 100, 1)
+	if took := time.Since(began); took > 55*time.Second {
+		t.Fatalf("the machine is too slow for this test: the minute of the limit was over before the restart was, after %s", took)
+	}
+	after.want(t, "after a crash of a server and of the database", map[string]int{"rate_limited": 100})
+	replayed.want(t, "the signature after the crash", map[string]int{"replayed": 1})
+
+	await(t, time.Minute, "the next minute", func() bool { return time.Since(began) > 62*time.Second })
+	var next, old tally
+	a, err = sender.Send((&e2e.Client{BaseURL: again.BaseURL, KeyID: l.key.KeyID, Secret: l.key.Secret}).Request(t, at, http.MethodGet, "/v1/quotas", nil))
+	old.add(t, a, err)
+	old.want(t, "the signature in the next minute", map[string]int{"replayed": 1})
+	ask(&next, 300, 2)
+	next.want(t, "the next minute", map[string]int{"200": 60, "rate_limited": 240})
+}
