@@ -120,6 +120,9 @@ type role struct {
 
 // open assembles a process of the service. What was opened is closed again when something fails.
 func (f *serviceFlags) open(ctx context.Context, r role) (p *platform, err error) {
+	if err := fence.GuardSecrets(); err != nil { // before the root key is in memory
+		return nil, err
+	}
 	p = &platform{logger: telemetry.NewLogger(os.Stderr, f.LogLevel, r.name)}
 	slog.SetDefault(p.logger)
 	defer func() {
