@@ -23,10 +23,15 @@ func traceParent(ctx context.Context) string {
 	return carrier.Get("traceparent")
 }
 
+// resumeTrace gives a context that goes on with a trace.
+func resumeTrace(ctx context.Context, parent string) context.Context {
+	return otel.GetTextMapPropagator().Extract(ctx, propagation.MapCarrier{"traceparent": parent})
+}
+
 // jobSpan opens a span for a job under the trace of its submission, or for a step under the running span.
 func jobSpan(ctx context.Context, parent, name string) (context.Context, func(error)) {
 	if parent != "" {
-		ctx = otel.GetTextMapPropagator().Extract(ctx, propagation.MapCarrier{"traceparent": parent})
+		ctx = resumeTrace(ctx, parent)
 	}
 	ctx, span := otel.Tracer("ekyc/workflow").Start(ctx, name)
 	return ctx, func(err error) {

@@ -221,10 +221,12 @@ func (f *serviceFlags) assemble(p *platform, r role) error {
 	p.onClose(func() error { p.admission.Close(); return nil })
 	p.metering = metering.New(p.db)
 	p.vault = vault.New(p.db, p.keyring, files, vault.Options{Logger: p.logger})
-	p.webhooks = webhook.New(p.db, p.vault, p.keyring, webhook.Options{AllowedNetworks: f.WebhookAllow, Logger: p.logger, Transport: otelTransport})
+	p.webhooks = webhook.New(p.db, p.vault, p.keyring, webhook.Options{AllowedNetworks: f.WebhookAllow, Logger: p.logger, Transport: otelTransport, TraceParent: traceParent, Resume: resumeTrace})
 	p.repeats = idempotency.New(p.db, p.vault, idempotency.Options{Logger: p.logger})
 	p.profiles = profile.New(profile.Options{MXEnabled: f.MXLookups})
-	p.jobs = workflow.New(p.db, p.vault, p.metering, p.webhooks, p.engine.Background(), p.profiles, workflow.Options{Logger: p.logger, Span: jobSpan})
+	p.jobs = workflow.New(p.db, p.vault, p.metering, p.webhooks, p.engine.Background(), p.profiles, workflow.Options{
+		Logger: p.logger, Span: jobSpan, Ready: func() bool { return p.engine.Stats().Ready > 0 },
+	})
 	p.requests = requestlog.New(p.db, requestlog.Options{Logger: p.logger})
 	p.onClose(func() error { p.requests.Close(); return nil })
 	return f.openQueue(p, r)
@@ -242,7 +244,7 @@ func (f *serviceFlags) openQueue(p *platform, r role) (err error) {
 		o.Workers = river.NewWorkers()
 		p.jobs.Register(o.Workers)
 		p.webhooks.Register(o.Workers)
-		o.Queues = map[string]int{queue.Turns: r.workers, queue.Webhooks: webhookWorkers}
+		o.Queues = map[string]int{queue.Turns: r.workers, queue.Prompt: 1, queue.Webhooks: webhookWorkers}
 	}
 	if p.queue, err = queue.New(p.db, o); err != nil {
 		return err

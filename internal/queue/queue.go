@@ -21,6 +21,7 @@ import (
 // The queues.
 const (
 	Turns    = "turns"    // a turn takes the next tenant's verification and works on it
+	Prompt   = "prompt"   // a turn for tenants that have nothing else under way: others' backlogs never hold all places
 	Webhooks = "webhooks" // deliveries
 )
 

@@ -53,7 +53,7 @@ func TestAJobRunsWhenItsTransactionCommits(t *testing.T) {
 	scope := ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Test}
 	add := func(name string, result error) error {
 		return db.InTenant(t.Context(), scope, func(ctx context.Context, tx pgx.Tx) error {
-			if _, err := client.InsertTx(ctx, tx, noteArgs{name}, &river.InsertOpts{Queue: queue.Turns}); err != nil {
+			if err := queue.Add(ctx, tx, client, queue.Turns, river.InsertOpts{}, noteArgs{name}); err != nil {
 				return err
 			}
 			return result
@@ -78,5 +78,51 @@ func TestAJobRunsWhenItsTransactionCommits(t *testing.T) {
 	case got := <-w.seen:
 		t.Errorf("%q ran too", got)
 	case <-time.After(100 * time.Millisecond):
+	}
+}
+
+// TestEveryCommitWakesWorkers has River leave out a notification: a job of a transaction that is rolled back notifies first, and the next is
+// put in within the 5 ms in which River tells no more. It must not wait for the next poll.
+func TestEveryCommitWakesWorkers(t *testing.T) {
+	t.Parallel()
+	db := server.Open(t)
+	w := &noteWorker{seen: make(chan string, 10)}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, w)
+	client, err := queue.New(db, queue.Options{Workers: workers, Queues: map[string]int{queue.Turns: 2}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Stop(context.Background()) })
+	scope := ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Test}
+	undone := errors.New("undone")
+	var waited time.Duration
+	for range 10 {
+		for _, result := range []error{undone, nil} {
+			err := db.InTenant(t.Context(), scope, func(ctx context.Context, tx pgx.Tx) error {
+				if err := queue.Add(ctx, tx, client, queue.Turns, river.InsertOpts{}, noteArgs{"note"}); err != nil {
+					return err
+				}
+				return result
+			})
+			if !errors.Is(err, result) {
+				t.Fatal(err)
+			}
+		}
+		committed := time.Now()
+		<-w.seen
+		waited += time.Since(committed)
+	}
+	if waited > 3*time.Second { // ten polls would be five seconds
+		t.Errorf("ten jobs waited %s for their workers", waited)
+	}
+	err = db.InTenant(t.Context(), scope, func(ctx context.Context, tx pgx.Tx) error {
+		return queue.Add(ctx, tx, nil, queue.Turns, river.InsertOpts{}, noteArgs{"note"})
+	})
+	if ekyc.CodeOf(err) != ekyc.ErrInternal {
+		t.Errorf("without a client: %v", err)
 	}
 }

@@ -17,15 +17,23 @@ func TestConcurrentCallsMakeOneSubjectOfARef(t *testing.T) {
 	b := setup(t)
 	const calls = 50
 	ids := make([]ekyc.ID, calls)
+	var makers atomic.Int64
 	together(calls, func(i int) {
+		var made bool
 		err := b.in(func(ctx context.Context, tx pgx.Tx) (err error) {
-			ids[i], _, err = b.EnsureSubject(ctx, tx, b.scope, "ref-1")
+			ids[i], made, err = b.EnsureSubject(ctx, tx, b.scope, "ref-1")
 			return err
 		})
 		if err != nil {
 			t.Error(err)
 		}
+		if made {
+			makers.Add(1)
+		}
 	})
+	if n := makers.Load(); n != 1 {
+		t.Errorf("%d made it", n)
+	}
 	for _, id := range ids {
 		if id != ids[0] {
 			t.Fatalf("subjects %s and %s", ids[0], id)

@@ -17,8 +17,8 @@ func TestBothEnvironmentsShareATenantsPart(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(o *webhook.Options) { o.PerTenant = 8 })
 	end := make(chan struct{})
-	t.Cleanup(func() { close(end) })
 	slow := newReceiver(t, func(int, http.ResponseWriter) { <-end })
+	t.Cleanup(func() { close(end) })
 	for _, environment := range []ekyc.Environment{ekyc.Live, ekyc.Test} {
 		b.scope.Environment = environment
 		b.endpoint(webhook.EndpointInput{URL: slow.URL})
@@ -38,8 +38,8 @@ func TestADeadCallbackHostSlowsNoOther(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(o *webhook.Options) { o.Timeout = 1500 * time.Millisecond })
 	end := make(chan struct{})
-	t.Cleanup(func() { close(end) })
 	dead, alive := newReceiver(t, func(int, http.ResponseWriter) { <-end }), newReceiver(t, nil)
+	t.Cleanup(func() { close(end) })
 	b.publish(webhook.Event{Type: webhook.KYCFailed, Data: 1, CallbackURL: dead.URL})
 	b.eventually("the dead host is known to be slow", func() bool { return len(b.deliveries(webhook.Filter{Status: webhook.Retrying})) == 1 })
 	for range 12 {
@@ -126,7 +126,9 @@ func TestADeliveryGoesOnWithTheTraceOfItsEvent(t *testing.T) {
 	seen := &resumed{}
 	b := setup(t, schedule(50*time.Millisecond), func(o *webhook.Options) {
 		o.TraceParent = func(ctx context.Context) string { s, _ := ctx.Value(traceKey{}).(string); return s }
-		o.Resume = func(ctx context.Context, parent string) context.Context { return context.WithValue(ctx, traceKey{}, parent) }
+		o.Resume = func(ctx context.Context, parent string) context.Context {
+			return context.WithValue(ctx, traceKey{}, parent)
+		}
 		o.Transport = func(next http.RoundTripper) http.RoundTripper { seen.next = next; return seen }
 	})
 	r := newReceiver(t, func(n int, w http.ResponseWriter) {

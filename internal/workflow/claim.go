@@ -61,8 +61,8 @@ const candidates = `
 	left join busy b on b.tenant_id = s.tenant_id and b.environment = s.environment
 	where s.available_at <= clock_timestamp()`
 
-// take claims the job whose turn it is; nil where none is due.
-func (s *Service) take(ctx context.Context) (*claim, error) {
+// take claims the job whose turn it is; nil where none is due. A prompt turn is for sparse scopes only.
+func (s *Service) take(ctx context.Context, prompt bool) (*claim, error) {
 	var c *claim
 	err := s.db.AsSystem(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		c = nil
@@ -77,7 +77,7 @@ func (s *Service) take(ctx context.Context) (*claim, error) {
 		if err != nil {
 			return err
 		}
-		winner, clock, finish, ok := nextTurn(clock, accounts)
+		winner, clock, finish, ok := nextTurn(clock, accounts, prompt)
 		if !ok {
 			return nil
 		}

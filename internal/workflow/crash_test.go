@@ -191,7 +191,7 @@ func TestALateWorkerChangesNothing(t *testing.T) {
 			scope := newScope()
 			endpoint(t, p, scope)
 			id := submit(t, p, submission(scope)).ID
-			c, err := p.take(t.Context())
+			c, err := p.take(t.Context(), false)
 			if err != nil || c == nil {
 				t.Fatalf("%+v, %v", c, err)
 			}

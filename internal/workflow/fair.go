@@ -28,11 +28,9 @@ type account struct {
 // A scope's turn starts where its last one ended, and never before the clock, so that nobody saves up turns while idle. The earliest
 // start wins, and of equal ones who has waited longest since the last turn. Over time scopes that always have work share the workers
 // by their weights. A sparse scope, one that sends a job when the last is done, is never behind the best of the others: however heavy
-// they are and however long their queues, it waits for the turns under way and at most one turn of each other.
-func nextTurn(clock int64, accounts []account) (winner int, newClock, finish int64, ok bool) {
-	if len(accounts) == 0 {
-		return 0, clock, 0, false
-	}
+// they are and however long their queues, it waits for the turns under way and at most one turn of each other. A prompt turn is for sparse
+// scopes only, so that mostly they need not even wait for the turns under way.
+func nextTurn(clock int64, accounts []account, prompt bool) (winner int, newClock, finish int64, ok bool) {
 	front := int64(-1)
 	for _, a := range accounts {
 		if start := max(clock, a.Finish); !a.Sparse && (front < 0 || start < front) {
@@ -46,7 +44,14 @@ func nextTurn(clock int64, accounts []account) (winner int, newClock, finish int
 		}
 		return own
 	}
-	best := slices.MinFunc(accounts, func(a, b account) int {
+	candidates := slices.Clone(accounts)
+	if prompt {
+		candidates = slices.DeleteFunc(candidates, func(a account) bool { return !a.Sparse })
+	}
+	if len(candidates) == 0 {
+		return 0, clock, 0, false
+	}
+	best := slices.MinFunc(candidates, func(a, b account) int {
 		return cmp.Or(cmp.Compare(start(a), start(b)), a.ServedAt.Compare(b.ServedAt),
 			cmp.Compare(a.Scope.Tenant, b.Scope.Tenant), cmp.Compare(a.Scope.Environment, b.Scope.Environment))
 	})

@@ -52,7 +52,7 @@ func (h *hall) take(duration time.Duration) string {
 			candidates = append(candidates, c)
 		}
 	}
-	winner, clock, finish, ok := nextTurn(h.clock, candidates)
+	winner, clock, finish, ok := nextTurn(h.clock, candidates, false)
 	if !ok {
 		return ""
 	}

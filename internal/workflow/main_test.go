@@ -89,7 +89,7 @@ func (w world) open(ctx context.Context, e Engine, o Options, workers int) (*pro
 	p.Service = New(db, p.vault, p.meter, p.hooks, e, profile.New(profile.Options{}), o)
 	options := queue.Options{Logger: quiet}
 	if workers > 0 {
-		options.Workers, options.Queues = river.NewWorkers(), map[string]int{queue.Turns: workers}
+		options.Workers, options.Queues = river.NewWorkers(), map[string]int{queue.Turns: workers, queue.Prompt: 1}
 		p.Register(options.Workers)
 		p.hooks.Register(options.Workers) // River takes no job of a kind that it does not know; none is delivered here
 	}

@@ -222,6 +222,9 @@ func (s *Service) submit(ctx context.Context, tx pgx.Tx, sub Submission) (Job, e
 	if err := s.putTurns(ctx, tx, 1); err != nil {
 		return Job{}, err
 	}
+	if err := s.putPromptTurn(ctx, tx, sub.Scope); err != nil {
+		return Job{}, err
+	}
 	reservation, err := s.metering.Reserve(ctx, tx, sub.Scope, metering.Reserve{
 		Units: sub.units(), Entitlement: sub.Entitlement, Job: id, Expires: s.options.KeepUploads + reservedBeyond,
 	})
@@ -301,4 +304,20 @@ func (turnArgs) Kind() string { return "turn" }
 // putTurns puts turns into the queue. A turn is never tried again: what it took is found by its lease.
 func (s *Service) putTurns(ctx context.Context, tx pgx.Tx, n int) error {
 	return queue.Add(ctx, tx, s.queue, queue.Turns, river.InsertOpts{MaxAttempts: 1}, make([]turnArgs, n)...)
+}
+
+// putPromptTurn puts in a second turn for a scope that has nothing else to be done. Whichever turn comes first takes the job, and the
+// other finds nothing.
+func (s *Service) putPromptTurn(ctx context.Context, tx pgx.Tx, scope ekyc.Scope) error {
+	var busy bool
+	err := tx.QueryRow(ctx, `
+		select exists (select from job where tenant_id = $1 and environment = $2 and status = 'queued')
+			or exists (select from job where tenant_id = $1 and environment = $2 and status = 'running')`, scope.Tenant, scope.Environment).Scan(&busy)
+	if err != nil {
+		return fmt.Errorf("look for other jobs of the tenant: %w", err)
+	}
+	if busy {
+		return nil
+	}
+	return queue.Add(ctx, tx, s.queue, queue.Prompt, river.InsertOpts{MaxAttempts: 1}, turnArgs{})
 }

@@ -12,6 +12,7 @@ import (
 
 	"ekyc"
 	"ekyc/internal/fence"
+	"ekyc/internal/queue"
 )
 
 // turnWorker takes turns.
@@ -39,11 +40,11 @@ func (w *turnWorker) Timeout(*river.Job[turnArgs]) time.Duration {
 
 // Work takes the job whose turn it is, if any, and works on it. What goes wrong with the job is settled in its row. Without an engine
 // that can work it takes none: the turn goes back for whoever can.
-func (w *turnWorker) Work(ctx context.Context, _ *river.Job[turnArgs]) error {
+func (w *turnWorker) Work(ctx context.Context, turn *river.Job[turnArgs]) error {
 	if !w.service.awaitEngine(ctx) {
 		return river.JobSnooze(leftAlone)
 	}
-	c, err := w.service.take(ctx)
+	c, err := w.service.take(ctx, turn.Queue == queue.Prompt)
 	if err != nil || c == nil {
 		return err
 	}

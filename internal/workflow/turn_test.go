@@ -1,7 +1,9 @@
 package workflow
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -86,7 +88,7 @@ func TestAWorkerWithoutAnEngineTakesNoJobs(t *testing.T) {
 	id := submit(t, p, submission(scope)).ID
 	time.Sleep(2 * time.Second)
 	if j, err := p.Get(t.Context(), scope, id); err != nil || j.Status != Queued || j.Attempt != 0 {
-		t.Errorf("%+v, %v", j, err)
+		t.Errorf("the job is %s after %d attempts, %v", j.Status, j.Attempt, err)
 	}
 	healthy := w.start(t, &synthetic{}, swift(), 1)
 	await(t, healthy, scope, id, Completed) // the turn was left to it
@@ -145,7 +147,7 @@ func TestLongRunsAreChargedToTheirTenant(t *testing.T) {
 	take := func(n int) (last *claim, turns map[ekyc.Scope]int) {
 		turns = map[ekyc.Scope]int{}
 		for range n {
-			c, err := p.take(t.Context())
+			c, err := p.take(t.Context(), false)
 			if err != nil || c == nil {
 				t.Fatalf("%+v, %v", c, err)
 			}
@@ -163,4 +165,43 @@ func TestLongRunsAreChargedToTheirTenant(t *testing.T) {
 	if _, turns := take(8); turns[slow.Scope] < 1 || turns[slow.Scope] > 2 {
 		t.Errorf("turns %v after a run of six times the usual time in %v", turns, slow.Scope)
 	}
+}
+
+// TestABacklogNeverHoldsAllPlaces has the only ordinary place taken by a tenant with a long queue, and another tenant's verification done
+// meanwhile.
+func TestABacklogNeverHoldsAllPlaces(t *testing.T) {
+	t.Parallel()
+	const mark = "held"
+	held := make(chan struct{})
+	e := &synthetic{before: func(ctx context.Context, name part, photograph []byte) error {
+		if name == partSelfie && bytes.HasSuffix(photograph, []byte(mark)) {
+			select {
+			case <-held:
+			case <-ctx.Done():
+			}
+		}
+		return ctx.Err()
+	}}
+	p := newWorld(t).start(t, e, Options{}, 1)
+	long, other := newScope(), newScope()
+	// Its first job is not to get the prompt place, as it would for having come alone.
+	_, err := p.db.SystemPool().Exec(t.Context(), `insert into turn_account (tenant_id, environment, finish, served_at) values ($1, $2, 0, now() + interval '1 h')`,
+		long.Tenant, long.Environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last ekyc.ID
+	for range 8 {
+		sub := submission(long)
+		sub.Selfie = [][]byte{append(slices.Clone(sub.Selfie[0]), mark...)}
+		last = submit(t, p, sub).ID
+	}
+	for range 3 { // one after the other
+		await(t, p, other, submit(t, p, submission(other)).ID, Completed)
+	}
+	if n := usage(t, p, long, last); len(n) > 0 {
+		t.Errorf("the backlog was worked on: %v", n)
+	}
+	close(held)
+	await(t, p, long, last, Completed)
 }
