@@ -244,7 +244,7 @@ func (f *serviceFlags) openQueue(p *platform, r role) (err error) {
 		o.Workers = river.NewWorkers()
 		p.jobs.Register(o.Workers)
 		p.webhooks.Register(o.Workers)
-		o.Queues = map[string]int{queue.Turns: r.workers, queue.Prompt: 1, queue.Webhooks: webhookWorkers}
+		o.Queues = map[string]int{queue.Turns: r.workers, queue.Prompt: r.workers, queue.Webhooks: webhookWorkers}
 	}
 	if p.queue, err = queue.New(p.db, o); err != nil {
 		return err

@@ -26,7 +26,7 @@ type UpCmd struct {
 	edgeFlags
 	BootstrapFile string `help:"Write addresses and credentials to this file, as JSON, when everything answers." type:"path" placeholder:"FILE"`
 	RPM           int    `help:"Requests a minute of the demo key; 0 for the plan's." default:"0" name:"rpm"`
-	Jobs          int    `help:"Verifications at once; 0 for one for each engine process. One more is for tenants that have nothing else under way." default:"0" env:"EKYC_WORKER_JOBS"`
+	Jobs          int    `help:"Verifications at once; 0 for one for each engine process. As many more are for tenants that have nothing else under way." default:"0" env:"EKYC_WORKER_JOBS"`
 }
 
 // Run is the whole service in one process, on a private database unless there is another.

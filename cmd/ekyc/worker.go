@@ -14,7 +14,7 @@ import (
 // WorkerCmd is `ekyc worker`.
 type WorkerCmd struct {
 	serviceFlags
-	Jobs int `help:"Verifications at once; 0 for one for each engine process. One more is for tenants that have nothing else under way." default:"0" env:"EKYC_WORKER_JOBS"`
+	Jobs int `help:"Verifications at once; 0 for one for each engine process. As many more are for tenants that have nothing else under way." default:"0" env:"EKYC_WORKER_JOBS"`
 }
 
 // Run works on jobs until it is stopped.

@@ -153,7 +153,7 @@ const requiredProblem = "is required"
 func missingOr(err *ekyc.Error) *ekyc.Error {
 	fields, _ := err.Details["fields"].([]FieldProblem)
 	for _, f := range fields {
-		if f.Problem != requiredProblem && !strings.Contains(f.Problem, "expected required property") {
+		if !strings.HasSuffix(f.Problem, requiredProblem) && !strings.Contains(f.Problem, "expected required property") {
 			return err
 		}
 	}

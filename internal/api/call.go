@@ -38,6 +38,7 @@ type Call struct {
 	rendered []byte // the answer, where it was written down in the work's own transaction
 	replayed bool
 
+	taken    bool // the body has been read to its end
 	unread   bool // a parameter was refused before the route's own work began
 	code     ekyc.ErrorCode
 	module   ekyc.Module

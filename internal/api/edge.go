@@ -31,7 +31,7 @@ func (s *Server) edge(f *surface) http.Handler {
 		ctx := otel.GetTextMapPropagator().Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 		ctx, span := tracer.Start(ctx, call.method, trace.WithSpanKind(trace.SpanKindServer))
 		call.traceID = traceIDOf(ctx)
-		recorder := &recorder{ResponseWriter: w, status: http.StatusOK}
+		recorder := &recorder{ResponseWriter: w, status: http.StatusOK, unread: func() bool { return r.ContentLength != 0 && !call.taken }}
 		r = r.WithContext(withCall(ctx, call))
 		setHeaders(w.Header(), call.traceID)
 		defer func() {
@@ -53,7 +53,7 @@ func (s *Server) edge(f *surface) http.Handler {
 }
 
 func setHeaders(h http.Header, traceID string) {
-	h.Set("X-Trace-Id", traceID)
+	h.Set(headerTrace, traceID)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -139,15 +139,30 @@ type recorder struct {
 	status int
 	bytes  int64
 	wrote  bool
+	unread func() bool // whether something of the request's body has not been read
 }
 
 func (w *recorder) WriteHeader(status int) {
 	if w.wrote {
 		return
 	}
-	w.status, w.wrote = status, true
-	w.extend()
+	w.status = status
+	w.begin()
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// lingering is how long what is left of an unread body is taken and thrown away, so that the client reads the answer and no reset.
+const lingering = time.Second
+
+// begin prepares the first byte of an answer. net/http reads what is left of the body before it sends the head of an answer, for as long
+// as the client likes: an answer that comes before the body was read ends the connection instead.
+func (w *recorder) begin() {
+	if !w.wrote && w.unread() {
+		w.Header().Set("Connection", "close")
+		http.NewResponseController(w.ResponseWriter).SetReadDeadline(time.Now().Add(lingering))
+	}
+	w.wrote = true
+	w.extend()
 }
 
 // writePatience is how long a client may take for one piece of an answer; who reads nothing holds a connection no longer.
@@ -158,8 +173,7 @@ func (w *recorder) extend() {
 }
 
 func (w *recorder) Write(b []byte) (int, error) {
-	w.wrote = true
-	w.extend()
+	w.begin()
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)
 	return n, err

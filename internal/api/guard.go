@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"math"
 	"net"
@@ -28,6 +29,7 @@ const (
 	headerSignature   = "X-API-SIGN"
 	headerIdempotency = "Idempotency-Key"
 	headerReplayed    = "Idempotent-Replayed"
+	headerTrace       = "X-Trace-Id"
 )
 
 // single are the headers that may stand only once, because two readers of one request could take different ones.
@@ -195,6 +197,10 @@ func (s *Server) recall(w http.ResponseWriter, r *http.Request, call *Call, rt r
 	}
 	call.replayed = true
 	w.Header().Set(headerReplayed, "true")
+	var first ErrorBody
+	if answer.Status >= http.StatusBadRequest && json.Unmarshal(answer.Body, &first) == nil {
+		w.Header().Set(headerTrace, first.Error.TraceID) // the first answer again, with the trace that explains it
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(answer.Status)
 	w.Write(answer.Body)

@@ -46,10 +46,11 @@ func (s *Server) takeBody(w http.ResponseWriter, r *http.Request, call *Call, rt
 		return tooLarge(limit)
 	}
 	in := &intake{server: s, call: call, limit: limit, hash: sha256.New(), control: http.NewResponseController(w), started: time.Now()}
-	defer in.control.SetReadDeadline(time.Time{})
 	if err := in.read(r); err != nil {
 		return err
 	}
+	in.control.SetReadDeadline(time.Time{})
+	call.taken = true
 	call.received = int64(len(in.body))
 	if !rt.hasBody && len(in.body) > 0 && string(in.body) != emptyObject {
 		return tooLarge(0)

@@ -112,13 +112,20 @@ func (s *Server) cleanReference(ctx context.Context, photo []byte) ([]byte, erro
 	return clean.Image, nil
 }
 
-// storeReference seals a cleaned photograph as the subject's reference.
-func (s *Server) storeReference(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID, photo []byte) error {
+// storeReference seals a cleaned photograph as the subject's reference, and names the files of the one before.
+func (s *Server) storeReference(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID, photo []byte) (former []string, err error) {
 	media, err := s.Vault.PutMedia(ctx, tx, scope, vault.MediaInput{Subject: subject, Kind: vault.MediaReference, Data: photo})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.Vault.SetReference(ctx, tx, scope, subject, media)
+	return s.Vault.ReplaceReference(ctx, tx, scope, subject, media)
+}
+
+// deleteFiles removes files whose rows are gone. What cannot be removed now is left to the sweep.
+func (s *Server) deleteFiles(ctx context.Context, files []string) {
+	if err := s.Vault.DeleteBlobs(ctx, files); err != nil {
+		s.options.Logger.WarnContext(ctx, "files without rows are left to the sweep", "error.message", err.Error())
+	}
 }
 
 func (s *Server) createSubject(ctx context.Context, call *Call, _ *none, b *NewSubjectBody) (*SubjectAnswer, error) {
@@ -136,7 +143,7 @@ func (s *Server) createSubject(ctx context.Context, call *Call, _ *none, b *NewS
 			return err
 		}
 		if photo != nil {
-			if err := s.storeReference(ctx, tx, call.Scope, id, photo); err != nil {
+			if _, err := s.storeReference(ctx, tx, call.Scope, id, photo); err != nil {
 				return err
 			}
 		}
@@ -173,8 +180,9 @@ func (s *Server) replaceReference(ctx context.Context, call *Call, p *subjectPar
 		return nil, err
 	}
 	id, out := ekyc.ID(p.ID), SubjectAnswer{}
+	var former []string
 	err = s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) error {
-		if err := s.storeReference(ctx, tx, call.Scope, id, photo); err != nil {
+		if former, err = s.storeReference(ctx, tx, call.Scope, id, photo); err != nil {
 			return err
 		}
 		subject, err := s.Vault.GetSubject(ctx, tx, call.Scope, id)
@@ -184,6 +192,9 @@ func (s *Server) replaceReference(ctx context.Context, call *Call, p *subjectPar
 		out = subjectAnswer(subject)
 		return call.Remember(ctx, tx, http.StatusOK, out, id, true)
 	})
+	if err == nil {
+		s.deleteFiles(ctx, former)
+	}
 	return &out, err
 }
 
@@ -210,9 +221,7 @@ func (s *Server) eraseSubject(ctx context.Context, call *Call, p *subjectParams,
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Vault.DeleteBlobs(ctx, files); err != nil { // their key is gone; the sweep removes what is left
-		s.options.Logger.WarnContext(ctx, "files of an erased subject are left to the sweep", "error.message", err.Error())
-	}
+	s.deleteFiles(ctx, files) // whose key is gone
 	return &ErasedAnswer{ID: id, Erased: true}, nil
 }
 

@@ -49,7 +49,16 @@ type lobby struct {
 }
 
 // ticket is one waiting request.
-type ticket struct{ granted chan *child }
+type ticket struct {
+	granted chan *child
+	first   bool // a second attempt, or one that goes promptly
+}
+
+type promptly struct{}
+
+// Promptly lets the requests under a context go before the others of their class that wait: those of a job that came alone, beside the
+// many of a backlog.
+func Promptly(ctx context.Context) context.Context { return context.WithValue(ctx, promptly{}, true) }
 
 func newLobby(o Options) *lobby {
 	return &lobby{maxWaiting: o.MaxWaiting, maxWait: o.MaxWait, patience: o.StartTimeout, children: o.Children, closed: make(chan struct{})}
@@ -72,10 +81,14 @@ func (l *lobby) enter(ctx context.Context, class Class, again bool) (*child, err
 		defer l.mu.Unlock()
 		return nil, l.overloaded()
 	}
-	t := &ticket{make(chan *child, 1)}
+	prompt, _ := ctx.Value(promptly{}).(bool)
+	t := &ticket{make(chan *child, 1), again || prompt}
 	at := len(l.queues[class])
 	if again {
 		at = 0
+	} else if prompt { // behind those who came promptly before
+		for at = 0; at < len(l.queues[class]) && l.queues[class][at].first; at++ {
+		}
 	}
 	l.queues[class] = slices.Insert(l.queues[class], at, t)
 	l.mu.Unlock()

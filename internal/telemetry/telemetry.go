@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -76,7 +77,11 @@ func Start(ctx context.Context, o Options) (*Telemetry, error) {
 	about := resource.NewSchemaless(semconv.ServiceName("ekyc"), semconv.ServiceVersion(o.Version), semconv.ServiceNamespace(o.Role))
 	settings := []trace.TracerProviderOption{trace.WithResource(about)}
 	if o.TraceEndpoint != "" {
-		exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(o.TraceEndpoint))
+		address, err := url.JoinPath(o.TraceEndpoint, "v1/traces") // the endpoint is the base of all signals (OTLP exporter specification)
+		if err != nil {
+			return nil, fmt.Errorf("read the address for traces: %w", err)
+		}
+		exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(address))
 		if err != nil {
 			return nil, fmt.Errorf("set up the export of traces: %w", err)
 		}

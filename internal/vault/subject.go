@@ -227,39 +227,50 @@ func (v *Vault) EraseSubject(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, i
 	return blobs, nil
 }
 
-// SetReference makes one of the subject's media of kind reference its reference photograph; one that it had before is deleted, its
-// file at the next Sweep. Errors: ErrNotFound when the subject or the media is not there, ErrGone after erasure, ErrInvalidArgument
-// when the media is of another kind.
+// SetReference is ReplaceReference for a caller that leaves the former file to the sweep.
 func (v *Vault) SetReference(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject, media ekyc.ID) error {
+	_, err := v.ReplaceReference(ctx, tx, scope, subject, media)
+	return err
+}
+
+// ReplaceReference makes one of the subject's media of kind reference its reference photograph; one that it had before is deleted. The
+// result names the file that the caller removes by DeleteBlobs once the transaction has committed; should it not come to that,
+// SweepFiles does. Errors: ErrNotFound when the subject or the media is not there, ErrGone after erasure, ErrInvalidArgument when the
+// media is of another kind.
+func (v *Vault) ReplaceReference(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject, media ekyc.ID) ([]string, error) {
 	before, err := v.holdReference(ctx, tx, scope, subject)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var kind MediaKind
 	err = tx.QueryRow(ctx, "select kind from media where tenant_id = $1 and environment = $2 and id = $3 and subject_id = $4",
 		scope.Tenant, scope.Environment, media, subject).Scan(&kind)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return ekyc.Errorf(ekyc.ErrNotFound, "the subject has no such media")
+		return nil, ekyc.Errorf(ekyc.ErrNotFound, "the subject has no such media")
 	}
 	if err != nil {
-		return fmt.Errorf("set a subject's reference: %w", err)
+		return nil, fmt.Errorf("set a subject's reference: %w", err)
 	}
 	if kind != MediaReference {
-		return ekyc.Errorf(ekyc.ErrInvalidArgument, "the media is not a reference photograph")
+		return nil, ekyc.Errorf(ekyc.ErrInvalidArgument, "the media is not a reference photograph")
 	}
 	_, err = tx.Exec(ctx, "update subject set reference_id = $4 where tenant_id = $1 and environment = $2 and id = $3",
 		scope.Tenant, scope.Environment, subject, media)
 	if err != nil {
-		return fmt.Errorf("set a subject's reference: %w", err)
+		return nil, fmt.Errorf("set a subject's reference: %w", err)
 	}
 	if before == nil || *before == media {
-		return nil
+		return nil, nil
 	}
-	_, err = tx.Exec(ctx, "delete from media where tenant_id = $1 and environment = $2 and id = $3", scope.Tenant, scope.Environment, *before)
+	rows, err := tx.Query(ctx, "delete from media where tenant_id = $1 and environment = $2 and id = $3 returning blob", scope.Tenant, scope.Environment, *before)
 	if err != nil {
-		return fmt.Errorf("delete the former reference: %w", err)
+		return nil, fmt.Errorf("delete the former reference: %w", err)
 	}
-	return nil
+	former, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("delete the former reference: %w", err)
+	}
+	return former, nil
 }
 
 // holdReference locks the subject and gives its reference photograph of now.

@@ -15,6 +15,7 @@ import (
 // claim is a job that a worker holds, with the token that proves it.
 type claim struct {
 	Scope         ekyc.Scope `db:"-"`
+	Sparse        bool       `db:"-"` // its scope has nothing else under way
 	TenantID      ekyc.ID
 	Environment   ekyc.Environment
 	ID            ekyc.ID
@@ -122,7 +123,7 @@ func (s *Service) charge(ctx context.Context, tx pgx.Tx, a account, clock, finis
 			found, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[claim])
 			if err == nil && len(found) == 1 {
 				c = found[0]
-				c.Scope = a.Scope
+				c.Scope, c.Sparse = a.Scope, a.Sparse
 			}
 			return err
 		})

@@ -40,7 +40,7 @@ type progress struct {
 }
 
 // run brings a job to its end, beginning after the parts that earlier attempts persisted.
-func (s *Service) run(ctx context.Context, c *claim) error {
+func (s *Service) run(ctx context.Context, c *claim) (err error) {
 	if c.Interruptions >= mostInterruptions {
 		return errInterrupted
 	}
@@ -52,7 +52,10 @@ func (s *Service) run(ctx context.Context, c *claim) error {
 		return err
 	}
 	if p.match == nil {
-		if err := s.compare(ctx, c, p); err != nil {
+		step, end := s.options.Span(ctx, "", string(partMatch))
+		err := s.compare(step, c, p)
+		end(err)
+		if err != nil {
 			return err
 		}
 	}
@@ -64,6 +67,8 @@ func (s *Service) run(ctx context.Context, c *claim) error {
 			return err
 		}
 	}
+	ctx, end := s.options.Span(ctx, "", string(partDecision)) // with everything that it sets going
+	defer func() { end(err) }()
 	start := time.Now()
 	verdict, err := decision.Evaluate(c.Settings.policy(), engine.EvidenceOf(p.selfie, p.document, p.match, p.profile.evidence()))
 	if err != nil {

@@ -70,6 +70,9 @@ func (s *Service) awaitEngine(ctx context.Context) bool {
 func (s *Service) work(ctx context.Context, c *claim) (err error) {
 	ctx, end := s.options.Span(ctx, c.TraceParent, "job")
 	defer func() { end(err) }()
+	if c.Sparse {
+		ctx = fence.Promptly(ctx)
+	}
 	begun := time.Now()
 	lifetime, over := context.WithTimeout(context.WithoutCancel(ctx), s.options.JobTimeout+settleWithin+s.options.Lease)
 	working, stop := context.WithCancelCause(ctx)

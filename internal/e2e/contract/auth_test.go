@@ -43,7 +43,7 @@ func TestSignaturesThatAreRefused(t *testing.T) {
 	refused(t, "a wrong secret", wrong.Do(t, "GET", cheap, nil), 401, "signature_invalid")
 	unknown := c.test.KeyID[:len(c.test.KeyID)-4] + "0000"
 	refused(t, "an unknown key", with(c.test, func(o *e2e.Client) { o.KeyID = unknown }).Do(t, "GET", cheap, nil), 401, "key_unknown")
-	refused(t, "a key identifier of no form", with(c.test, func(o *e2e.Client) { o.KeyID = "key" }).Do(t, "GET", cheap, nil), 401, "credentials_missing")
+	refused(t, "a key identifier of no form", with(c.test, func(o *e2e.Client) { o.KeyID = "key" }).Do(t, "GET", cheap, nil), 401, "key_unknown")
 
 	for _, off := range []int64{-301, 302} { // the clock may go on by a second
 		a := c.test.DoAt(t, now+off, "GET", cheap, nil)

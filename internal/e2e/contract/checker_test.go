@@ -89,10 +89,14 @@ func (c *checker) RoundTrip(r *http.Request) (*http.Response, error) {
 		return c.base.RoundTrip(r)
 	}
 	var sent []byte
-	if r.GetBody != nil {
-		if body, err := r.GetBody(); err == nil {
-			sent, _ = io.ReadAll(body)
+	if r.Body != nil {
+		var err error
+		if sent, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
 		}
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(sent))
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(sent)), nil }
 	}
 	response, err := c.base.RoundTrip(r)
 	if err != nil {
@@ -130,15 +134,21 @@ func (c *checker) check(s *surface, r *http.Request, sent []byte, response *http
 	if r.Method == http.MethodHead || s.isAsset(r.URL.Path) || response.StatusCode == http.StatusMovedPermanently {
 		return nil
 	}
-	response.Body = io.NopCloser(bytes.NewReader(got))
 	defer func() { response.Body = io.NopCloser(bytes.NewReader(got)) }()
 	request := r.Clone(r.Context())
 	request.Body = io.NopCloser(bytes.NewReader(sent))
 	request.ContentLength = int64(len(sent))
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	if ok, faults := s.validator.ValidateHttpResponse(request, response); !ok {
-		return fmt.Errorf("%s does not fit the document: %s: %.400s", what, describe(faults), got)
+	parts := [][]byte{got}
+	if response.Header.Get("Content-Type") == "application/x-ndjson" { // whose schema is that of a line
+		parts = slices.Collect(bytes.Lines(got))
+	}
+	for _, part := range parts {
+		response.Body = io.NopCloser(bytes.NewReader(part))
+		if ok, faults := s.validator.ValidateHttpResponse(request, response); !ok {
+			return fmt.Errorf("%s does not fit the document: %s: %.400s", what, describe(faults), part)
+		}
 	}
 	if response.StatusCode >= 300 {
 		return nil

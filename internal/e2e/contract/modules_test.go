@@ -168,6 +168,8 @@ func TestFaceMatch(t *testing.T) {
 	refused(t, "a subject without a reference", c.test.Do(t, http.MethodPost, "/v1/face/match", object{"image_live_base64": live, "subject_id": bare}), 404, "not_found")
 	want[object](t, c.test.Do(t, http.MethodPost, "/v1/subjects/"+bare, object{"image_reference_base64": live}), 200)
 	match(object{"image_live_base64": live, "subject_id": bare}, 200)
+	want[object](t, c.test.Do(t, http.MethodPost, "/v1/subjects/"+bare, object{"image_reference_base64": live}), 200)
+	everyFileHasItsRow(t) // also when a picture has been replaced
 
 	want[object](t, c.test.Do(t, http.MethodDelete, "/v1/subjects/"+id, nil), 200)
 	refused(t, "an erased subject's reference", c.test.Do(t, http.MethodPost, "/v1/face/match", object{"image_live_base64": live, "subject_id": id}), 410, "gone")

@@ -144,13 +144,13 @@ func TestWorkflowOverride(t *testing.T) {
 func TestStoreFalse(t *testing.T) {
 	t.Parallel()
 	c := newCustomer(t, "pro")
-	id := want[object](t, c.test.Do(t, http.MethodPost, "/v1/kyc/verify", with(with(blankVerification(), "store", false), "metadata", object{"a": "b"}), "Idempotency-Key", "not kept"), 202)["job_id"].(string)
+	id := want[object](t, c.test.Do(t, http.MethodPost, "/v1/kyc/verify", with(with(blankVerification(), "store", false), "metadata", object{"a": "b"}), "Idempotency-Key", "not-kept"), 202)["job_id"].(string)
 	c.test.AwaitJob(t, id, patience)
 	job := want[object](t, c.test.Do(t, http.MethodGet, "/v1/jobs/"+id, nil), 200)
 	if job["store"] != false {
 		t.Errorf("the job is told as %v", job)
 	}
-	refused(t, "a remembered answer", c.test.Do(t, http.MethodPost, "/v1/kyc/verify", with(with(blankVerification(), "store", false), "metadata", object{"a": "b"}), "Idempotency-Key", "not kept"), 409, "idempotency_not_kept")
+	refused(t, "a remembered answer", c.test.Do(t, http.MethodPost, "/v1/kyc/verify", with(with(blankVerification(), "store", false), "metadata", object{"a": "b"}), "Idempotency-Key", "not-kept"), 409, "idempotency_not_kept")
 	conn := database(t)
 	if n := number(t, conn, "select count(*) from job where tenant_id = $1 and kept", c.id); n != 0 {
 		t.Errorf("%d jobs are kept", n)
@@ -262,5 +262,49 @@ func TestFailingVerification(t *testing.T) {
 	}
 	if n := left(t, c.id); n["usage_event"] != 0 || n["units"] != 0 {
 		t.Errorf("a failed job has cost %v", n)
+	}
+}
+
+// TestDeadLetterIsRequeued: a job that was given up is told as such, costs nothing, and an operator puts it back into the queue.
+func TestDeadLetterIsRequeued(t *testing.T) {
+	t.Parallel()
+	c := newCustomer(t, "pro")
+	conn := database(t)
+	var id string
+	for range 20 { // until one is caught while it waits behind others
+		for range 2 {
+			want[object](t, c.test.Do(t, http.MethodPost, "/v1/kyc/verify", blankVerification()), 202)
+		}
+		id = want[object](t, c.test.Do(t, http.MethodPost, "/v1/kyc/verify", e2e.Verification(t)), 202)["job_id"].(string)
+		tag, err := conn.Exec(t.Context(), "update job set interruptions = 1000 where id = $1 and status = 'queued'", id) // as after so many crashes of its worker
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tag.RowsAffected() == 1 {
+			break
+		}
+	}
+	j := c.test.AwaitJob(t, id, patience)
+	if j.Status != "failed" || j.Error == nil {
+		t.Fatalf("a job whose worker always goes away is %+v", j)
+	}
+	dead := want[struct {
+		Jobs []struct {
+			JobID      string `json:"job_id"`
+			DeadLetter bool   `json:"dead_letter"`
+		}
+	}](t, operator.Do(t, http.MethodGet, "/admin/v1/dead-letters/jobs?tenant_id="+c.id, nil), 200)
+	if len(dead.Jobs) != 1 || dead.Jobs[0].JobID != id || !dead.Jobs[0].DeadLetter {
+		t.Errorf("dead letters: %+v", dead)
+	}
+	if n := number(t, conn, "select count(*) from usage_event where job_id = $1", id); n != 0 {
+		t.Errorf("a dead letter has cost %d units", n)
+	}
+	want[object](t, operator.Do(t, http.MethodPost, "/admin/v1/jobs/"+id+"/requeue", nil), 200)
+	if o := outcomeOf(t, c.test.AwaitJob(t, id, patience)); o.Decision != "accepted" {
+		t.Errorf("put back into the queue, it is %+v", o)
+	}
+	if n := number(t, conn, "select count(*) from usage_event where job_id = $1", id); n != 5 {
+		t.Errorf("afterwards it has cost %d units", n)
 	}
 }

@@ -31,7 +31,7 @@ func TestWorkersAreKilledAtRandomPoints(t *testing.T) {
 			case <-over:
 				return
 			default:
-				l.load(t, "round-"+time.Now().Format("150405.000"), 1, 6)
+				l.load(t, "round-"+time.Now().Format("150405.000"), 1, 10)
 			}
 		}
 	})

@@ -48,7 +48,7 @@ const (
 
 // TestLoad measures one thing after the other on one deployment, and holds each against its target.
 func TestLoad(t *testing.T) {
-	up := e2e.StartUp(t, "", "--rpm", "10000000", "--jobs", "2")
+	up := e2e.StartUp(t, "", "--rpm", "600000", "--jobs", "2")
 	c := up.Client()
 	selfie, front := e2e.Person(t)
 	warm(t, c)

@@ -1,0 +1,45 @@
+"""Drives every route of the client API against a running `ekyc up`: every_route.py up.json selfie.jpg front.jpg. Exits 0 when all answered."""
+import json
+import sys
+import time
+
+from ekyc_client import Client, image
+
+with open(sys.argv[1]) as file:
+    up = json.load(file)
+client = Client(up["base_url"], up["key_id"], up["secret"])
+selfie, front = image(sys.argv[2]), image(sys.argv[3])
+
+
+def call(status, method, path, body=None):
+    got, answer, headers = client.call(method, "/v1" + path, body, {"Accept": "application/json"})
+    assert got == status and headers["X-Trace-Id"], (method, path, got, answer)
+    return answer
+
+
+for path in ("/health", "/ready", "/coverage", "/models", "/openapi.json", "/quotas", "/usage", "/usage/events", "/logs/request", "/keys", "/subjects", "/webhooks", "/jobs"):
+    call(200, "GET", path)
+assert call(200, "POST", "/liveness/analyze", {"image_live_base64": selfie, "hints": {"pose": True, "blink": True}})["is_live"]
+read = call(200, "POST", "/document/ocr", {"image_front_base64": front, "document_hint": "auto", "country_hint": "auto"})
+assert call(200, "POST", "/document/validate", read)["document_valid"]
+assert call(200, "POST", "/face/match", {"image_live_base64": selfie, "image_document_base64": front})["match"]
+call(200, "POST", "/kya/check", {"email": "person@example.com", "phone": "+33142685300", "country": "FRA"})
+subject = "/subjects/" + call(201, "POST", "/subjects", {"image_reference_base64": selfie})["subject_id"]
+call(200, "POST", subject, {"image_reference_base64": selfie})
+assert call(200, "GET", subject)["has_reference"]
+assert call(200, "POST", "/face/match", {"image_live_base64": selfie, "subject_id": subject.split("/")[2]})["match"]
+call(200, "DELETE", subject)
+key = "/keys/" + call(201, "POST", "/keys", {"name": "script", "scopes": ["workflow"]})["key_id"]
+call(200, "GET", key), call(200, "POST", key + "/rollover", {"overlap_seconds": 60}), call(200, "POST", key + "/revoke")
+job = "/jobs/" + call(202, "POST", "/kyc/verify", {"image_live_base64": selfie, "image_front_base64": front, "metadata": {"order": "1"}})["job_id"]
+while (answer := call(200, "GET", job))["status"] in ("queued", "running"):
+    time.sleep(1.1)  # a signed request is accepted once, and a second later its timestamp is another
+assert answer["result"]["decision"] == "accepted", answer
+call(409, "POST", job + "/cancel")  # it has ended
+hook = "/webhooks/" + call(201, "POST", "/webhooks", {"url": up["base_url"] + "/v1/health"})["webhook_id"]
+call(200, "GET", hook), call(200, "PATCH", hook, {"types": ["ping"]}), call(200, "POST", hook + "/rotate", {"overlap_seconds": 60})
+delivery = "/webhooks/deliveries/" + call(202, "POST", hook + "/ping")["delivery_id"]
+call(200, "GET", "/webhooks/deliveries"), call(200, "GET", delivery), call(202, "POST", delivery + "/resend")
+call(202, "POST", "/webhooks/resend", {"failed": True}), call(200, "POST", "/webhooks/default-secret/rotate", {"overlap_seconds": 60})
+call(204, "DELETE", hook)
+print("every route answered")
