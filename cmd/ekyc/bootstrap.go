@@ -44,7 +44,7 @@ func (u *UpCmd) bootstrap(ctx context.Context, p *platform) (*demonstration, err
 	}
 	perDay := 0 // the plan's
 	if u.RPM > 0 {
-		perDay = max(50_000, u.RPM*24*60)
+		perDay = min(max(50_000, u.RPM*24*60), 1_000_000_000) // the most that a key can have
 	}
 	_, err = p.tenants.SetKeyLimits(ctx, scope, state.KeyID, tenant.KeyLimits{RatePerMinute: &u.RPM, RatePerDay: &perDay})
 	return &state.demonstration, err

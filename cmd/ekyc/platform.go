@@ -143,7 +143,7 @@ func (f *serviceFlags) open(ctx context.Context, r role) (p *platform, err error
 			return p, err
 		}
 	}
-	if p.db, err = store.Open(ctx, f.DatabaseURL, store.Options{Tracer: otelpgx.NewTracer(otelpgx.WithTrimSQLInSpanName(), otelpgx.WithDisableQuerySpanNamePrefix())}); err != nil {
+	if p.db, err = store.Open(ctx, f.DatabaseURL, store.Options{Tracer: otelpgx.NewTracer()}); err != nil {
 		return p, err
 	}
 	p.onClose(func() error { p.db.Close(); return nil })

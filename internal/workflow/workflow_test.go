@@ -106,9 +106,9 @@ func TestATraceGoesOnInTheWorker(t *testing.T) {
 	eventually(t, "the job's span ends", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
-		return ended["job"] == 1 && ended["selfie"] == 1 && ended["document"] == 1 && ended["kya"] == 1
+		return ended["job"] == 1 && ended["selfie"] == 1 && ended["document"] == 1 && ended["face_match"] == 1 && ended["kya"] == 1 && ended["decision"] == 1
 	})
-	if opened["job"] != parent || len(opened) != 4 {
+	if opened["job"] != parent || len(opened) != 6 {
 		t.Errorf("spans %v", opened)
 	}
 }
