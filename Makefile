@@ -7,7 +7,7 @@ SOURCES := $(shell find . -name '*.go' -not -path './.cache/*') go.mod go.sum $(
 
 .DEFAULT_GOAL := help
 
-.PHONY: help setup build test lint generate demo run bench fuzz soak clean
+.PHONY: help setup build test lint generate demo run bench load fuzz soak clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,11 +44,15 @@ demo: setup ## start the service, verify a sample person through the signed API,
 bench: setup ## accuracy and speed on generated data, or on BENCH_DATA=folder
 	@scripts/bench.sh $(BENCH_DATA)
 
+load: setup ## speed of the service: edge, limits, jobs, webhooks, latencies under load
+	$(GO) test -count=1 -tags load -run TestLoad -timeout 30m -v ./internal/e2e/load
+
 fuzz: setup ## every fuzz target for a minute
 	@scripts/fuzz.sh 60s
 
-soak: setup ## memory and answers over thousands of verifications
+soak: setup ## memory and answers over thousands of verifications; fifty kills; a backlog of ten thousand
 	$(GO) test -count=1 -tags soak -run TestSoak -timeout 2h -v ./internal/engine
+	$(GO) test -count=1 -tags soak -timeout 2h -v ./internal/e2e/fault
 
 run: setup ## the whole service on this machine; make run ARGS='verify --help' for another command
 	@bin/ekyc $(or $(ARGS),up)
