@@ -80,17 +80,35 @@ type sample struct {
 	problem error
 }
 
+// lines are kept-alive connections, of which the one used last goes first: a server hangs up on one that says nothing.
+type lines struct {
+	base  string
+	mutex sync.Mutex
+	idle  []*wire
+}
+
+func (l *lines) take(t testing.TB) *wire {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if n := len(l.idle); n > 0 {
+		w := l.idle[n-1]
+		l.idle = l.idle[:n-1]
+		return w
+	}
+	return dial(t, l.base)
+}
+
+func (l *lines) give(w *wire) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.idle = append(l.idle, w)
+}
+
 // steadily sends n requests at a rate whether or not earlier ones are answered, and times each from the moment at which it was due, so
 // that what waits behind a slow answer counts too.
 func steadily(t testing.TB, c *e2e.Client, rate float64, n int, next func(i int) (*message, int64)) []sample {
 	t.Helper()
-	const most = 64
-	idle := make(chan *wire, most)
-	for range most {
-		w := dial(t, c.BaseURL)
-		defer w.conn.Close()
-		idle <- w
-	}
+	l := &lines{base: c.BaseURL}
 	samples := make([]sample, n)
 	var group sync.WaitGroup
 	start := time.Now().Add(100 * time.Millisecond)
@@ -98,15 +116,22 @@ func steadily(t testing.TB, c *e2e.Client, rate float64, n int, next func(i int)
 		due := start.Add(time.Duration(float64(i) / rate * float64(time.Second)))
 		time.Sleep(time.Until(due))
 		group.Go(func() {
-			w := <-idle
+			w := l.take(t)
 			m, at := next(i)
 			s := &samples[i]
 			s.status, s.answer, s.problem = w.do(c, at, m)
 			s.took = time.Since(due)
-			idle <- w
+			if s.problem == nil {
+				l.give(w)
+			} else {
+				w.conn.Close()
+			}
 		})
 	}
 	group.Wait()
+	for _, w := range l.idle {
+		w.conn.Close()
+	}
 	return samples
 }
 
