@@ -46,6 +46,9 @@ func (s *Server) takeBody(w http.ResponseWriter, r *http.Request, call *Call, rt
 		return tooLarge(limit)
 	}
 	in := &intake{server: s, call: call, limit: limit, hash: sha256.New(), control: http.NewResponseController(w), started: time.Now()}
+	if in.most = limit; r.ContentLength >= 0 {
+		in.most = r.ContentLength
+	}
 	if err := in.read(r); err != nil {
 		return err
 	}
@@ -74,6 +77,7 @@ type intake struct {
 	server  *Server
 	call    *Call
 	limit   int64
+	most    int64 // what was announced, or the limit
 	body    []byte
 	held    int64 // of the memory for bodies
 	hash    hash.Hash
@@ -105,13 +109,13 @@ func (in *intake) read(r *http.Request) error {
 	}
 }
 
-// room makes the buffer larger when it is full, and admits the growth first. The buffer doubles up to the limit, so memory follows what
-// has come and not what was announced.
+// room makes the buffer larger when it is full, and admits the growth first. The buffer grows fourfold up to what was announced, so memory follows what
+// has come.
 func (in *intake) room(ctx context.Context) error {
 	if len(in.body) < cap(in.body) {
 		return nil
 	}
-	size := min(max(2*int64(cap(in.body)), smallBody), in.limit+1) // one more, so that the end is seen without growing
+	size := min(max(4*int64(cap(in.body)), smallBody), in.most+1) // one more, so that the end is seen without growing
 	if need := min(size*decodedFactor/4, in.server.options.BodyMemory); size > smallBody && need > in.held {
 		ctx, cancel := context.WithTimeout(ctx, memoryWait)
 		defer cancel()
