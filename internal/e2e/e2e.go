@@ -21,19 +21,25 @@ import (
 var (
 	building sync.Once
 	binary   string
+	builtIn  string // the directory to be removed; "" for a binary that was there
 	buildErr error
 )
 
-// Binary builds the program, once for each test program, and gives its path.
+// Binary gives the path of the program: EKYC_TEST_BINARY, or one that is built once for each test program.
 func Binary(t testing.TB) string {
 	t.Helper()
 	building.Do(func() {
+		if built := os.Getenv("EKYC_TEST_BINARY"); built != "" {
+			binary = built
+			_, buildErr = os.Stat(built) // and so a result of these tests is not taken from the cache for another binary
+			return
+		}
 		directory, err := os.MkdirTemp("", "ekyc-e2e-")
 		if err != nil {
 			buildErr = err
 			return
 		}
-		binary = filepath.Join(directory, "ekyc")
+		binary, builtIn = filepath.Join(directory, "ekyc"), directory
 		out, err := exec.Command("go", "build", "-o", binary, "ekyc/cmd/ekyc").CombinedOutput()
 		if err != nil {
 			buildErr = fmt.Errorf("build the program: %w\n%s", err, out)
@@ -47,8 +53,8 @@ func Binary(t testing.TB) string {
 
 // CleanUp removes the built program; TestMain calls it at the end.
 func CleanUp() {
-	if binary != "" {
-		os.RemoveAll(filepath.Dir(binary))
+	if builtIn != "" {
+		os.RemoveAll(builtIn)
 	}
 }
 

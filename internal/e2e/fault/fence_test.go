@@ -116,11 +116,11 @@ func TestEnginesCrashAndHangUnderLoad(t *testing.T) {
 			t.Errorf("%s: %v", blow.signal, c.codes)
 		}
 		await(t, time.Minute, "full strength", func() bool { return metric(t, serve, "ekyc_engine_processes", `state="ready"`) == 2 })
-		deaths := metric(t, serve, "ekyc_engine_deaths", blow.cause)
+		deaths := metric(t, serve, "ekyc_engine_deaths_total", blow.cause)
 		if deaths < 1 {
 			t.Errorf("no engine died by %s", blow.cause)
 		}
-		t.Logf("%s: %v; %v engines died of it, %v requests were tried again", blow.signal, c.codes, deaths, metric(t, serve, "ekyc_engine_requests", `outcome="retried"`))
+		t.Logf("%s: %v; %v engines died of it, %v requests were tried again", blow.signal, c.codes, deaths, metric(t, serve, "ekyc_engine_requests_total", `outcome="retried"`))
 	}
 	answers(t, l, serve)
 	l.auditModules(t)
@@ -174,14 +174,14 @@ func TestAnEngineEatsMemory(t *testing.T) {
 		eaters.add(t, a, err)
 	}
 	c.stop()
-	t.Logf("the large pictures: %v; the others: %v; engines that died: %v", eaters.codes, c.codes, metric(t, strict, "ekyc_engine_deaths", `cause="memory"`))
+	t.Logf("the large pictures: %v; the others: %v; engines that died: %v", eaters.codes, c.codes, metric(t, strict, "ekyc_engine_deaths_total", `cause="memory"`))
 	if eaters.codes["engine_failed"] != 3 {
 		t.Errorf("the large pictures: %v", eaters.codes)
 	}
 	if c.codes["200"]+c.codes["overloaded"] != total(&c.tally) || c.codes["200"] == 0 {
 		t.Errorf("the others: %v", c.codes)
 	}
-	if n := metric(t, strict, "ekyc_engine_deaths", `cause="memory"`); n < 3 {
+	if n := metric(t, strict, "ekyc_engine_deaths_total", `cause="memory"`); n < 3 {
 		t.Errorf("%v engines died for their memory", n)
 	}
 	await(t, time.Minute, "full strength", func() bool { return metric(t, strict, "ekyc_engine_processes", `state="ready"`) == 2 })
