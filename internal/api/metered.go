@@ -47,7 +47,8 @@ func entitlementOf(p *tenant.Principal) metering.Entitlement {
 // writes down the answer for repetitions. Work that gives no answer costs nothing.
 func meter[O stamped](ctx context.Context, s *Server, call *Call, module ekyc.Module, subject ekyc.ID, work func(context.Context) (O, error)) (O, error) {
 	var reservation ekyc.ID
-	err := s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) (err error) {
+	// A crash of the database that undoes the reservation also ends the request: without it nothing can be counted below.
+	err := s.DB.Tentatively(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) (err error) {
 		reservation, err = s.Metering.Reserve(ctx, tx, call.Scope, metering.Reserve{
 			Units: map[ekyc.Module]int64{module: 1}, Entitlement: entitlementOf(call.Principal), Expires: reservationTime,
 		})
@@ -98,7 +99,7 @@ const settleTimeout = 5 * time.Second
 func (s *Server) refund(ctx context.Context, call *Call, reservation ekyc.ID) (counted bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
-	err := s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) error {
+	err := s.DB.Tentatively(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) error {
 		return s.Metering.Refund(ctx, tx, call.Scope, reservation)
 	})
 	if err != nil && ekyc.CodeOf(err) != ekyc.ErrConflict {

@@ -116,6 +116,17 @@ func (db *DB) ServicePool() *pgxpool.Pool { return db.service }
 // InTenant runs f in a transaction that sees the rows of one scope. It commits when f returns nil. A deadlock or a serialisation
 // failure runs f again, so f must not keep what an earlier run found. Errors: those of f, ErrUnavailable when the database is away.
 func (db *DB) InTenant(ctx context.Context, scope ekyc.Scope, f func(ctx context.Context, tx pgx.Tx) error) error {
+	return db.inTenant(ctx, scope, "", f)
+}
+
+// Tentatively is InTenant without the wait for the disk: a crash of the database may undo the transaction although it was committed, together
+// with all that came after it, and never what a later transaction of InTenant has built upon. It is for acts that one of those completes, or that
+// repair themselves.
+func (db *DB) Tentatively(ctx context.Context, scope ekyc.Scope, f func(ctx context.Context, tx pgx.Tx) error) error {
+	return db.inTenant(ctx, scope, "; set local synchronous_commit = off", f)
+}
+
+func (db *DB) inTenant(ctx context.Context, scope ekyc.Scope, mode string, f func(ctx context.Context, tx pgx.Tx) error) error {
 	if !scope.Valid() {
 		return ekyc.Errorf(ekyc.ErrInternal, "a transaction needs a tenant and an environment")
 	}
@@ -123,7 +134,7 @@ func (db *DB) InTenant(ctx context.Context, scope ekyc.Scope, f func(ctx context
 		return f(ctx, open.tx)
 	}
 	// One round trip: a query without arguments goes by the simple protocol, and both halves of a valid scope are free of quotes.
-	begin := fmt.Sprintf("begin; set local ekyc.tenant = '%s'; set local ekyc.environment = '%s'", scope.Tenant, scope.Environment)
+	begin := fmt.Sprintf("begin; set local ekyc.tenant = '%s'; set local ekyc.environment = '%s'", scope.Tenant, scope.Environment) + mode
 	return transact(ctx, db.service, begin, f)
 }
 
