@@ -147,7 +147,7 @@ func (f *serviceFlags) open(ctx context.Context, r role) (p *platform, err error
 		return p, err
 	}
 	p.onClose(func() error { p.db.Close(); return nil })
-	if err = f.openEngine(ctx, p); err != nil {
+	if err = f.openEngine(ctx, p, r); err != nil {
 		return p, err
 	}
 	if err = f.assemble(p, r); err != nil {
@@ -171,8 +171,16 @@ func (p *platform) Close() error {
 	return errors.Join(faults...)
 }
 
+// spareEngines is how many engines a process that works on jobs has beyond one a core: a backlog leaves them free, so that a job that comes alone, and a
+// client that waits, need not wait for a call in the middle that cannot be interrupted.
+const spareEngines = 1
+
 // openEngine starts the engine's processes; they load their models while the rest is set up.
-func (f *serviceFlags) openEngine(ctx context.Context, p *platform) error {
+func (f *serviceFlags) openEngine(ctx context.Context, p *platform, r role) error {
+	spare := 0
+	if r.works {
+		spare = spareEngines
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
@@ -180,7 +188,7 @@ func (f *serviceFlags) openEngine(ctx context.Context, p *platform) error {
 	// A stop lets requests and jobs end first, so the engines do not see the context that ends with the first signal.
 	p.engine, err = fence.Start(context.WithoutCancel(ctx), fence.Options{
 		Command:  []string{self, "engine", "--models-dir", f.ModelsDir, "--profile", string(f.Profile)},
-		Children: f.engines(), Timeout: f.EngineTimeout, MemoryLimit: f.EngineMemory << 20, Logger: p.logger, TraceParent: traceParent,
+		Children: f.engines() + spare, Spare: spare, Timeout: f.EngineTimeout, MemoryLimit: f.EngineMemory << 20, Logger: p.logger, TraceParent: traceParent,
 	})
 	if err != nil {
 		return err

@@ -25,6 +25,11 @@ func (p *Pool) do(ctx context.Context, class Class, f *frame) (*frame, error) {
 	}
 	defer p.group.Done()
 	seen := Observation{Method: string(f.Method), Class: class}
+	leave, err := p.line(ctx, class)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	if p.options.TraceParent != nil {
 		f.TraceParent = p.options.TraceParent(ctx)
 	}
@@ -40,6 +45,23 @@ func (p *Pool) do(ctx context.Context, class Class, f *frame) (*frame, error) {
 		p.options.Observe(seen)
 	}
 	return reply, err
+}
+
+// line holds the requests of a backlog back so that they leave the spare children to others. Errors: ErrCancelled, ErrUnavailable.
+func (p *Pool) line(ctx context.Context, class Class) (leave func(), err error) {
+	if prompt, _ := ctx.Value(promptly{}).(bool); class != Background || prompt {
+		return func() {}, nil
+	}
+	p.counts.queued.Add(1)
+	defer p.counts.queued.Add(-1)
+	select {
+	case p.ordinary <- struct{}{}:
+		return func() { <-p.ordinary }, nil
+	case <-ctx.Done():
+		return nil, cancelled(ctx.Err())
+	case <-p.closed:
+		return nil, closing()
+	}
 }
 
 // enter counts a request in, so that Close waits for it; false when the pool is closed.

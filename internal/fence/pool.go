@@ -18,6 +18,7 @@ type Options struct {
 	Command      []string      // what starts a child: the program and its arguments
 	Env          []string      // variables of a child beside the few that it inherits, as NAME=value
 	Children     int           // processes; default: one a core
+	Spare        int           // of these, how many the requests of a backlog leave to others; at least one stays for them
 	Timeout      time.Duration // for the work on one request; default 30 s
 	MemoryLimit  int64         // bytes resident of one child; default 2 GiB
 	MaxWaiting   int           // interactive requests that wait for a child; default 8 a child
@@ -101,6 +102,7 @@ type Pool struct {
 	options   Options
 	forker    *forker
 	lobby     *lobby
+	ordinary  chan struct{} // the places of background requests that do not go promptly
 	inventory atomic.Pointer[engine.Inventory]
 	nextID    atomic.Uint64
 	counts    counts
@@ -118,7 +120,7 @@ type Pool struct {
 
 // counts are the counters of Stats.
 type counts struct {
-	answered, retried, failed, crashed, timedOut, overMemory, strayed, faulty, overloaded, started, busy atomic.Int64
+	answered, retried, failed, crashed, timedOut, overMemory, strayed, faulty, overloaded, started, busy, queued atomic.Int64
 }
 
 // Start starts the children side by side and returns at once; Ready tells when they can work. They live until Close, or until ctx
@@ -129,7 +131,8 @@ func Start(ctx context.Context, o Options) (*Pool, error) {
 		return nil, err
 	}
 	p := &Pool{
-		options: o, forker: newForker(), lobby: newLobby(o), living: map[*child]bool{}, changed: make(chan struct{}), closed: make(chan struct{}),
+		options: o, forker: newForker(), lobby: newLobby(o), ordinary: make(chan struct{}, max(1, o.Children-o.Spare)),
+		living: map[*child]bool{}, changed: make(chan struct{}), closed: make(chan struct{}),
 	}
 	p.lane = lane{p, Interactive}
 	p.mu.Lock() // ctx may have ended already; then Close waits for this
@@ -217,5 +220,6 @@ func (p *Pool) Stats() Stats {
 		Overloaded: n.overloaded.Load(), Started: n.started.Load(),
 	}
 	s.WaitingInteractive, s.WaitingBackground = p.lobby.waiting()
+	s.WaitingBackground += int(n.queued.Load())
 	return s
 }

@@ -279,6 +279,40 @@ func TestInteractiveGoesFirstAndBackgroundDoesNotStarve(t *testing.T) {
 	}
 }
 
+func TestABacklogLeavesTheSpareChildFree(t *testing.T) {
+	t.Parallel()
+	p, _ := setup(t, Options{Children: 2, Spare: 1, MaxWait: time.Minute})
+	eventually(t, "both children", func() bool { return p.Stats().Ready == 2 })
+	mark := filepath.Join(t.TempDir(), "mark")
+	var backlog sync.WaitGroup
+	for range 2 {
+		backlog.Go(func() {
+			if _, err := p.Background().Enrol(t.Context(), []byte("await "+mark)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	eventually(t, "a backlog", func() bool { s := p.Stats(); return s.Busy == 1 && s.WaitingBackground == 1 })
+	if _, err := p.Background().Enrol(Promptly(t.Context()), []byte("hello")); err != nil {
+		t.Errorf("a job that came alone: %v", err)
+	}
+	if _, err := p.Enrol(t.Context(), []byte("hello")); err != nil {
+		t.Errorf("a client: %v", err)
+	}
+	if s := p.Stats(); s.Busy != 1 || s.WaitingBackground != 1 {
+		t.Errorf("the backlog has taken more than its place: %+v", s)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := p.Background().Enrol(ctx, []byte("hello")); ekyc.CodeOf(err) != ekyc.ErrCancelled {
+		t.Errorf("one that does not wait: %v", err)
+	}
+	if err := os.WriteFile(mark, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	backlog.Wait()
+}
+
 func TestACancelledCallerLeavesAtOnce(t *testing.T) {
 	t.Parallel()
 	p, _ := setup(t, Options{Children: 1})
