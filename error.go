@@ -35,6 +35,8 @@ const (
 	ErrBodyTooLarge          ErrorCode = "body_too_large"
 	ErrBodyIncomplete        ErrorCode = "body_incomplete"
 	ErrHeaderInvalid         ErrorCode = "header_invalid"
+	ErrHeadersTooLarge       ErrorCode = "headers_too_large"
+	ErrMalformedRequest      ErrorCode = "malformed_request"
 	ErrRequestTimeout        ErrorCode = "request_timeout"
 	ErrUnsupportedMediaType  ErrorCode = "unsupported_media_type"
 	ErrNotFound              ErrorCode = "not_found"
@@ -117,6 +119,8 @@ var Codes = []CodeInfo{
 	{ErrBodyTooLarge, 413, "the body exceeds what the route accepts", false},
 	{ErrBodyIncomplete, 400, "the body ended before its announced length, or stopped coming", false},
 	{ErrHeaderInvalid, 400, "a header that may stand only once is given twice, or its value is malformed", false},
+	{ErrHeadersTooLarge, 431, "the request line and headers together exceed what is read", false},
+	{ErrMalformedRequest, 400, "the request is not well-formed HTTP/1.1", false},
 	{ErrRequestTimeout, 408, "the request did not arrive in time", true},
 	{ErrUnsupportedMediaType, 415, "the body is not application/json", false},
 	{ErrNotFound, 404, "there is no such route or resource for this caller", false},

@@ -87,13 +87,17 @@ func (f *edgeFlags) listen(ctx context.Context, p *platform, s *serviceFlags) (*
 	for _, part := range []struct {
 		address string
 		handler http.Handler
+		wrap    func(net.Listener) net.Listener
 		url     *string
 		path    string
-	}{{f.Listen, server.Client(), &out.client, ""}, {f.AdminListen, server.Admin(), &out.admin, ""}, {s.MetricsListen, p.watch(), &out.metrics, "/metrics"}} {
+	}{
+		{f.Listen, server.Client(), server.Listener, &out.client, ""}, {f.AdminListen, server.Admin(), server.Listener, &out.admin, ""},
+		{s.MetricsListen, p.watch(), nil, &out.metrics, "/metrics"},
+	} {
 		if part.address == "" {
 			continue
 		}
-		base, err := out.serve(ctx, part.address, part.handler, p.logger)
+		base, err := out.serve(ctx, part.address, part.handler, part.wrap, p.logger)
 		if err != nil {
 			return nil, errors.Join(err, out.stop())
 		}
@@ -102,8 +106,8 @@ func (f *edgeFlags) listen(ctx context.Context, p *platform, s *serviceFlags) (*
 	return out, nil
 }
 
-// serve starts one server and gives its base URL.
-func (s *servers) serve(ctx context.Context, address string, handler http.Handler, logger *slog.Logger) (string, error) {
+// serve starts one server, over connections as wrap gives them where it is not nil, and gives its base URL.
+func (s *servers) serve(ctx context.Context, address string, handler http.Handler, wrap func(net.Listener) net.Listener, logger *slog.Logger) (string, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if address == defaultMetrics && errors.Is(err, syscall.EADDRINUSE) { // another process of this machine, and nobody chose the port
 		listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -118,13 +122,17 @@ func (s *servers) serve(ctx context.Context, address string, handler http.Handle
 		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, DisableGeneralOptionsHandler: true,
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
+	base := "http://" + listener.Addr().String()
+	if wrap != nil {
+		listener = wrap(listener)
+	}
 	s.list = append(s.list, server)
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			logger.Error("a server ended", "error.message", err.Error())
 		}
 	}()
-	return "http://" + listener.Addr().String(), nil
+	return base, nil
 }
 
 // stop lets requests under way end, and then breaks off the rest.

@@ -28,7 +28,7 @@ func (w *WorkerCmd) Run(ctx context.Context) error {
 	}
 	watched := &servers{}
 	if w.MetricsListen != "" {
-		if _, err := watched.serve(ctx, w.MetricsListen, p.watch(), p.logger); err != nil {
+		if _, err := watched.serve(ctx, w.MetricsListen, p.watch(), nil, p.logger); err != nil {
 			return errors.Join(err, p.Close())
 		}
 	}

@@ -291,6 +291,23 @@ func raw(t *testing.T, r *http.Request, body string, finish func(net.Conn)) e2e.
 	return e2e.Answer{Status: response.StatusCode, Body: got, Header: response.Header}
 }
 
+func TestWhatIsNotARequest(t *testing.T) {
+	t.Parallel()
+	ask := func(name, value string) *http.Request {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", up.BaseURL+"/v1/health", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set(name, value)
+		return r
+	}
+	long := raw(t, ask("X-Long", strings.Repeat("a", 1<<20)), "", func(net.Conn) {})
+	refused(t, "headers without end", long, 431, "headers_too_large")
+	refused(t, "an unknown expectation", raw(t, ask("Expect", "a-miracle"), "", func(net.Conn) {}), 400, "malformed_request")
+	refused(t, "an unknown coding", raw(t, ask("Transfer-Encoding", "rot13"), "", func(net.Conn) {}), 400, "malformed_request")
+	refused(t, "a length that is no number", raw(t, ask("Content-Length", "many"), "", func(net.Conn) {}), 400, "malformed_request")
+}
+
 func TestBodiesThatDoNotArrive(t *testing.T) {
 	t.Parallel()
 	c := newCustomer(t, "pro").test
