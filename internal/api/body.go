@@ -53,6 +53,15 @@ func decode(body []byte, into any) error {
 	if len(body) == 0 {
 		return ekyc.Errorf(ekyc.ErrMalformedJSON, "the body is empty; a JSON object is expected")
 	}
+	if len(body) >= longText {
+		if l := lift(body); len(l.images) > 0 && l.decode(into) {
+			return nil
+		}
+	}
+	return decodeWhole(body, into)
+}
+
+func decodeWhole(body []byte, into any) error {
 	err := json.Unmarshal(body, into, json.RejectUnknownMembers(true))
 	if err == nil {
 		return nil
