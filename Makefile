@@ -3,7 +3,7 @@ SHELL := /bin/bash
 GO ?= go
 BENCH_DATA ?= .cache/bench-data
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-SOURCES := $(shell find . -name '*.go' -not -path './.cache/*') go.mod go.sum $(wildcard internal/*/*.json internal/*/*.sql internal/*/*/*.sql internal/*/*/*.json internal/*/*/*.onnx internal/*/*/*.cc internal/*/*/*.cpp internal/*/*/*.h internal/*/*/*/*.cpp internal/*/*/*/*.h)
+SOURCES := $(shell find . -name '*.go' -not -path './.cache/*') go.mod go.sum $(wildcard internal/capture/page/*.html internal/capture/page/*/* internal/*/*.json internal/*/*.sql internal/*/*/*.sql internal/*/*/*.json internal/*/*/*.onnx internal/*/*/*.cc internal/*/*/*.cpp internal/*/*/*.h internal/*/*/*/*.cpp internal/*/*/*/*.h)
 
 .DEFAULT_GOAL := help
 

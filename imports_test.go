@@ -19,21 +19,26 @@ var rooms = map[string][]string{
 	"internal/models":         {"internal/models/convert"},
 	"internal/models/convert": {},
 
-	"internal/face":          {"internal/vision"},
-	"internal/face/liveness": {"internal/face", "internal/vision"},
+	"internal/face":                       {"internal/vision"},
+	"internal/face/liveness":              {"internal/face", "internal/vision"},
+	"internal/face/liveness/livenesstest": {"internal/face", "internal/vision"}, // simulated recordings, for tests
 
-	"internal/document/mrz":           {},
-	"internal/document/barcode":       {"internal/vision"},
-	"internal/document/ocr":           {"internal/vision"},
-	"internal/document/ocr/tesseract": {"internal/document/ocr", "internal/vision"}, // a library of its own, and its data
-	"internal/document":               {"internal/document/barcode", "internal/document/mrz", "internal/document/ocr", "internal/document/ocr/tesseract", "internal/vision"},
-	"internal/document/check":         {"internal/document/mrz"}, // rules know no pictures
+	"internal/document/mrz":            {},
+	"internal/document/barcode":        {"internal/vision"},
+	"internal/document/forensic":       {"internal/vision"}, // measures; the rules judge
+	"internal/document/ocr":            {"internal/vision"},
+	"internal/document/ocr/tesseract":  {"internal/document/ocr", "internal/vision"}, // a library of its own, and its data
+	"internal/document":                {"internal/document/barcode", "internal/document/forensic", "internal/document/layout", "internal/document/mrz", "internal/document/number", "internal/document/ocr", "internal/document/ocr/tesseract", "internal/vision"},
+	"internal/document/number":         {},                                                                                // shapes and check digits of numbers
+	"internal/document/layout":         {"internal/document/number"},                                                      // what each national document prints
+	"internal/document/layout/compile": {"internal/document/layout"},                                                      // writes the table that the program reads
+	"internal/document/check":          {"internal/document/layout", "internal/document/mrz", "internal/document/number"}, // rules know no pictures
 
 	"internal/decision": {}, // pure arithmetic
 	"internal/profile":  {}, // light checks of what a person says; its one way out is a resolver
 
 	"internal/engine": {
-		"internal/decision", "internal/document", "internal/document/barcode", "internal/document/check", "internal/document/mrz",
+		"internal/decision", "internal/document", "internal/document/barcode", "internal/document/check", "internal/document/forensic", "internal/document/mrz",
 		"internal/document/ocr", "internal/document/ocr/tesseract", "internal/face", "internal/face/liveness", "internal/models", "internal/vision",
 	},
 	"internal/fence":    {"internal/engine", "internal/face", "internal/face/liveness", "internal/vision"}, // the engine in child processes
@@ -52,12 +57,16 @@ var rooms = map[string][]string{
 	"internal/vault":           {"internal/store"},
 	"internal/webhook":         {"internal/store", "internal/queue", "internal/vault"},
 	"internal/idempotency":     {"internal/store", "internal/vault"},
-	"internal/telemetry":       {}, // logs, traces and metrics of the process
+	"internal/challenge":       {"internal/face/liveness", "internal/store", "internal/vault"}, // actions are named by the room that judges them
+	"internal/capture":         {"internal/store", "internal/vault"},                           // links to the hosted page
+	"internal/capture/page":    {},                                                             // its files and texts
+	"internal/telemetry":       {},                                                             // logs, traces and metrics of the process
 	"internal/api": {
-		"internal/admission", "internal/decision", "internal/document", "internal/document/check", "internal/engine", "internal/face", "internal/face/liveness", "internal/idempotency",
-		"internal/metering", "internal/operator", "internal/profile", "internal/requestlog", "internal/store", "internal/tenant", "internal/vault", "internal/webhook", "internal/workflow",
+		"internal/admission", "internal/capture", "internal/capture/page", "internal/challenge", "internal/decision", "internal/document", "internal/document/check", "internal/engine", "internal/face", "internal/face/liveness",
+		"internal/idempotency", "internal/metering", "internal/operator", "internal/profile", "internal/requestlog", "internal/store", "internal/tenant", "internal/vault", "internal/webhook", "internal/workflow",
 	},
 	"internal/e2e":          {"internal/store", "internal/tenant/signing"}, // the real program under test, and a database that can be killed
+	"internal/e2e/capture":  {},                                            // tests only, with a browser
 	"internal/e2e/contract": {},
 	"internal/e2e/fault":    {}, // tests only
 	"internal/e2e/load":     {}, // tests only
@@ -67,18 +76,18 @@ var rooms = map[string][]string{
 	},
 
 	"internal/bench": {
-		"internal/decision", "internal/document", "internal/document/barcode", "internal/document/check", "internal/document/mrz", "internal/engine", "internal/face",
+		"internal/decision", "internal/document", "internal/document/barcode", "internal/document/check", "internal/document/forensic", "internal/document/mrz", "internal/engine", "internal/face",
 		"internal/face/liveness", "internal/models", "internal/specimen", "internal/vision",
 	},
 }
 
 // wiring may import everything.
-var wiring = []string{"cmd/ekyc"}
+var wiring = []string{"cmd/ekyc", "training/forensic"}
 
 // pure packages must not reach for a file system, a process, a network or a database.
 var pure = []string{
 	"", "internal/vision", "internal/face", "internal/face/liveness", "internal/document", "internal/document/mrz",
-	"internal/document/barcode", "internal/document/ocr", "internal/document/check", "internal/decision",
+	"internal/document/barcode", "internal/document/forensic", "internal/document/ocr", "internal/document/check", "internal/document/layout", "internal/document/number", "internal/decision",
 }
 
 var impure = []string{"net", "net/http", "os/exec", "database/sql"}

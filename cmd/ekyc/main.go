@@ -39,6 +39,7 @@ type cli struct {
 	Inspect  InspectCmd  `cmd:"" help:"Say what an image file is and whether it would be accepted."`
 	Bench    BenchCmd    `cmd:"" help:"Measure accuracy and speed on a labelled folder."`
 	Specimen SpecimenCmd `cmd:"" help:"Generate specimen documents, photographs of them and attacks, with their truth."`
+	Coverage CoverageCmd `cmd:"" help:"List what is read of which documents, and how that was tested."`
 	Models   ModelsCmd   `cmd:"" help:"Install, list and verify the model files."`
 	Doctor   DoctorCmd   `cmd:"" help:"Run every model on a known input and say what it gave and how long it took."`
 	Up       UpCmd       `cmd:"" help:"Run the whole service in one process, on a database of its own unless there is another, with a demo tenant."`

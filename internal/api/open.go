@@ -24,7 +24,7 @@ func (s *Server) openRoutes(f *surface) {
 	handle(f, route{method: http.MethodGet, path: "/models", id: "models", tag: "service", access: open, summary: "Which models are loaded",
 		description: "Every model with its hash, licence and origin; those whose makers do not say what they were trained on are named."}, s.models)
 	handle(f, route{method: http.MethodGet, path: "/coverage", id: "coverage", tag: "service", access: open, summary: "Which documents are read",
-		description: "What the standards define is read wherever they apply; the list says by which standard, and what that gives."}, s.coverage)
+		description: "Type of document × country: what is read there, from which source, and how that was tested. `real_specimens`: on pictures of the issuer's own specimens; `synthetic_only`: on generated print only; `standard_only`: on documents of other issuers that follow the same standard. The list is computed from what the reader has, not written by hand."}, s.coverage)
 }
 
 // HealthAnswer says that the process is alive.
@@ -79,6 +79,7 @@ func (s *Server) models(ctx context.Context, _ *Call, _ *none, _ *none) (*Models
 
 // CoverageAnswer says what is read.
 type CoverageAnswer struct {
+	Coverage      []document.Coverage `json:"coverage" doc:"By country and type; entries of the country * hold for every issuer that follows the standard."`
 	Standards     []Standard          `json:"standards"`
 	DocumentTypes []ekyc.DocumentType `json:"document_types"`
 	Countries     []ekyc.Country      `json:"countries" doc:"Codes of issuers and nationalities that are known."`
@@ -99,10 +100,12 @@ var standards = []Standard{
 	{"AAMVA DL/ID", []string{"driver_license", "id_card"}, "all fields of the PDF417 bar code of North American licences"},
 	{"EU 2006/126/EC, ISO/IEC 18013-1", []string{"driver_license"}, "the numbered fields as printed"},
 	{"printed captions", []string{"passport", "id_card", "driver_license", "residence_permit"}, "fields whose captions are known, in Latin print"},
+	{"national layouts", []string{"passport", "id_card", "driver_license", "residence_permit"}, "the fields of each national document that the coverage lists"},
 }
 
 func (s *Server) coverage(context.Context, *Call, *none, *none) (*CoverageAnswer, error) {
 	return &CoverageAnswer{
+		Coverage:      document.Covered(),
 		Standards:     standards,
 		DocumentTypes: []ekyc.DocumentType{ekyc.Passport, ekyc.IDCard, ekyc.DriverLicense, ekyc.ResidencePermit, ekyc.OtherDocument},
 		Countries:     ekyc.Countries(), Fields: document.Keys,

@@ -12,6 +12,7 @@ import (
 	"ekyc/internal/document/check"
 	"ekyc/internal/document/mrz"
 	"ekyc/internal/engine"
+	"ekyc/internal/specimen"
 	"ekyc/internal/vision"
 )
 
@@ -20,14 +21,19 @@ const sureName = 0.9
 
 // documentLabel is one entry of documents/labels.json.
 type documentLabel struct {
-	File     string         `json:"file"`
-	Back     string         `json:"back"` // photograph of the other side, where there is one
-	Type     string         `json:"type"`
-	Country  string         `json:"country"`
-	MRZ      []string       `json:"mrz"`
-	MRZValid bool           `json:"mrz_valid"`
-	Fields   map[string]any `json:"fields"`
-	Holder   string         `json:"holder"`
+	File        string           `json:"file"`
+	Back        string           `json:"back"` // photograph of the other side, where there is one
+	Type        string           `json:"type"`
+	Country     string           `json:"country"`
+	MRZ         []string         `json:"mrz"`
+	MRZValid    bool             `json:"mrz_valid"`
+	Fields      map[string]any   `json:"fields"`
+	Holder      string           `json:"holder"`
+	Kind        string           `json:"kind"`         // of a generated document; empty: Type
+	Printed     []string         `json:"printed"`      // keys of the fields that are printed for people; see printed
+	Places      []specimen.Place `json:"places"`       // of generated pictures
+	Attack      string           `json:"attack"`       // of a generated forgery, whose print is not measured
+	AttackField string           `json:"attack_field"` // which the forgery concerns
 }
 
 // labelTypes are the words of the labels in the program's terms. Visas are OtherDocument with the subtype "visa".
@@ -46,6 +52,9 @@ type documentCount struct {
 	exact, allHold, falseValid, validReported, nameErrors, nameCoverage tally
 	kind, country, negatives                                            tally
 	fields                                                              map[string]*tally
+	print                                                               *visualCount
+	places                                                              places
+	alterations                                                         *alterations
 }
 
 // document reads every picture of documents/, one at a time.
@@ -55,7 +64,7 @@ func (b *Bench) document(ctx context.Context) (*DocumentResult, error) {
 		return nil, err
 	}
 	labels = slices.DeleteFunc(labels, func(l documentLabel) bool { return !b.split.keeps(labelKey(l)) })
-	count := &documentCount{fields: map[string]*tally{}}
+	count := &documentCount{fields: map[string]*tally{}, print: newVisualCount(), places: places{}, alterations: newAlterations()}
 	progress := b.progress("document", len(labels))
 	defer progress.done()
 	for _, l := range labels {
@@ -110,7 +119,16 @@ func (b *Bench) readOne(ctx context.Context, l documentLabel, count *documentCou
 		count.negatives.add(verdict.DocumentValid)
 		return nil
 	}
+	if alarms := count.alterations.add(l, reading, verdict); len(alarms) > 0 {
+		b.fault("alterations/"+l.File, strings.Join(alarms, " "))
+	}
 	count.identity(l, reading)
+	if wrong := count.places.add(l, reading); wrong != "" {
+		b.fault("documents/"+l.File, wrong)
+	}
+	if wrong := count.print.add(l, reading); len(wrong) > 0 {
+		b.fault("print/"+l.File, strings.Join(wrong, " "))
+	}
 	if len(l.MRZ) > 0 {
 		if wrong := count.zone(l, reading, verdict.MRZValid); wrong != "" {
 			b.fault("documents/"+l.File, wrong)
@@ -229,10 +247,9 @@ func (c *documentCount) zoneFields(truth *mrz.Zone, r *document.Reading) {
 
 // visual compares the fields of a picture without machine readable zone with those that were read by eye.
 func (c *documentCount) visual(l documentLabel, r *document.Reading) {
-	names := map[string]document.Key{"birth_date": document.KeyDateOfBirth, "expiry_date": document.KeyDateOfExpiry, "issue_date": document.KeyDateOfIssue}
 	for name, value := range l.Fields {
 		want, isText := value.(string)
-		key, renamed := names[name]
+		key, renamed := labelKeys[name]
 		if !renamed {
 			key = document.Key(name)
 		}
@@ -254,12 +271,14 @@ func (c *documentCount) field(name string) *tally {
 func (c *documentCount) result(images int) *DocumentResult {
 	r := &DocumentResult{
 		Images: images, Type: c.kind.rate(), Country: c.country.rate(), Fields: map[string]Rate{},
-		NegativesAccepted: c.negatives.rate(),
+		NegativesAccepted: c.negatives.rate(), Visual: c.print.result(),
 		MRZ: DocumentMRZ{
 			Present: c.exact.trials, Exact: c.exact.rate(), AllChecksHold: c.allHold.rate(), FalseValid: c.falseValid.rate(),
 			ValidReported: c.validReported.rate(), NameErrors: c.nameErrors.rate(), NameCoverage: c.nameCoverage.rate(),
 		},
 	}
+	r.Places = c.places.result()
+	r.Alterations = c.alterations.result()
 	for name, t := range c.fields {
 		r.Fields[name] = t.rate()
 	}

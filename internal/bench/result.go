@@ -82,13 +82,16 @@ type LivenessControls struct {
 
 // DocumentResult is the reading of documents.
 type DocumentResult struct {
-	Images            int             `json:"images"`
-	MRZ               DocumentMRZ     `json:"mrz"`
-	Type              Rate            `json:"type"`
-	Country           Rate            `json:"country"`
-	Fields            map[string]Rate `json:"fields"`
-	NegativesAccepted Rate            `json:"negatives_accepted"`
-	Latency           Latency         `json:"latency_ms"`
+	Images            int               `json:"images"`
+	MRZ               DocumentMRZ       `json:"mrz"`
+	Type              Rate              `json:"type"`
+	Country           Rate              `json:"country"`
+	Fields            map[string]Rate   `json:"fields"`
+	Visual            *VisualResult     `json:"visual,omitempty"` // nil where no label says what is printed
+	NegativesAccepted Rate              `json:"negatives_accepted"`
+	Latency           Latency           `json:"latency_ms"`
+	Places            PlaceResult       `json:"places,omitempty"` // of generated photographs
+	Alterations       *AlterationResult `json:"alterations,omitempty"`
 }
 
 // DocumentMRZ are the rates over the images that show a machine readable zone.

@@ -96,6 +96,13 @@ func (r *Result) printDocument(w io.Writer) {
 	for _, name := range slices.Sorted(maps.Keys(d.Fields)) {
 		fmt.Fprintf(w, "field %s\t%s\n", name, d.Fields[name])
 	}
+	if d.Visual != nil {
+		for _, row := range d.Visual.rows() {
+			fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
+		}
+	}
+	d.Places.print(w)
+	d.Alterations.print(w)
 	fmt.Fprintf(w, "one 12-megapixel photograph\t%s\nzone alone\t%s\n", d.Latency, d.MRZ.LatencyMRZ)
 }
 

@@ -20,12 +20,15 @@ var printedNames = map[string]string{
 	"ESP": "REINO DE ESPANA|ESPANA|DOCUMENTO NACIONAL DE IDENTIDAD ESPANA", "ITA": "REPUBBLICA ITALIANA", "PRT": "REPUBLICA PORTUGUESA|CARTAO DE CIDADAO",
 	"NLD": "KONINKRIJK DER NEDERLANDEN|KINGDOM OF THE NETHERLANDS|ROYAUME DES PAYS BAS|NEDERLAND", "BEL": "ROYAUME DE BELGIQUE|KONINKRIJK BELGIE|BELGIQUE|BELGIE",
 	"POL": "RZECZPOSPOLITA POLSKA", "CZE": "CESKA REPUBLIKA|CZECH REPUBLIC|REPUBLIQUE TCHEQUE", "SVK": "SLOVENSKA REPUBLIKA", "AUT": "REPUBLIK OSTERREICH|OSTERREICH",
-	"TUR": "TURKIYE CUMHURIYETI|REPUBLIC OF TURKEY|TURKEY|TURKIYE|SURUCU BELGESI", "RUS": "ROSSIYSKAYA FEDERATSIYA|RUSSIAN FEDERATION|POCCNNCKAR OEAEPAUNR", "UKR": "UKRAINA",
+	"TUR": "TURKIYE CUMHURIYETI|REPUBLIC OF TURKEY|TURKEY|TURKIYE|SURUCU BELGESI", "RUS": "ROSSIYSKAYA FEDERATSIYA|RUSSIAN FEDERATION|POCCNNCKAR OEAEPAUNR", "UKR": "UKRAINA|YKPAIHA",
 	"CIV": "REPUBLIQUE DE COTE D IVOIRE|COTE D IVOIRE", "CHN": "PEOPLE S REPUBLIC OF CHINA|PEOPLES REPUBLIC OF CHINA", "TWN": "REPUBLIC OF CHINA|TAIWAN",
-	"KOR": "REPUBLIC OF KOREA", "GRC": "HELLENIC REPUBLIC", "IRL": "EIRE", "MKD": "REPUBLIC OF MACEDONIA", "CMR": "REPUBLIQUE DU CAMEROUN", "COD": "REPUBLIQUE DEMOCRATIQUE DU CONGO",
-	"BRA": "REPUBLICA FEDERATIVA DO BRASIL", "MEX": "ESTADOS UNIDOS MEXICANOS|INSTITUTO NACIONAL ELECTORAL", "ARG": "REPUBLICA ARGENTINA", "COL": "REPUBLICA DE COLOMBIA",
-	"IND": "INCOME TAX DEPARTMENT|GOVERNMENT OF INDIA|REPUBLIC OF INDIA", "QAT": "STATE OF QATAR", "ARE": "UNITED ARAB EMIRATES", "SAU": "KINGDOM OF SAUDI ARABIA",
+	"KOR": "REPUBLIC OF KOREA", "GRC": "HELLENIC REPUBLIC|EAAHNIKH", "IRL": "EIRE", "MKD": "REPUBLIC OF MACEDONIA", "CMR": "REPUBLIQUE DU CAMEROUN", "COD": "REPUBLIQUE DEMOCRATIQUE DU CONGO",
+	"BRA": "REPUBLICA FEDERATIVA DO BRASIL|BRASIL", "MEX": "ESTADOS UNIDOS MEXICANOS|MEXICO|INSTITUTO NACIONAL ELECTORAL", "ARG": "REPUBLICA ARGENTINA", "COL": "REPUBLICA DE COLOMBIA",
+	"IND": "UNION OF INDIA|INCOME TAX DEPARTMENT|GOVERNMENT OF INDIA|REPUBLIC OF INDIA", "QAT": "STATE OF QATAR", "ARE": "UNITED ARAB EMIRATES", "SAU": "KINGDOM OF SAUDI ARABIA",
 	"UTO": "UTOPIA|REPUBLIC OF UTOPIA|UTOPIAN",
+	"CAN": "CANADA", "HUN": "MAGYARORSZAG", "HRV": "REPUBLIKA HRVATSKA", "ROU": "ROMANIA", "FIN": "SUOMI|SUOMI FINLAND|FINLAND", "DNK": "DANMARK|KONGERIGET DANMARK", "NOR": "NORGE|NOREG",
+	"KEN": "REPUBLIC OF KENYA|JAMHURI YA KENYA", "NGA": "FEDERAL REPUBLIC OF NIGERIA", "GHA": "REPUBLIC OF GHANA", "ZAF": "REPUBLIC OF SOUTH AFRICA|SOUTH AFRICA", "SEN": "REPUBLIQUE DU SENEGAL",
+	"MAR": "ROYAUME DU MAROC|KINGDOM OF MOROCCO", "HKG": "HONG KONG|HONG KONG SPECIAL ADMINISTRATIVE REGION|HONG KONG PERMANENT IDENTITY CARD", "JPN": "JAPAN", "BGR": "REPUBLIC OF BULGARIA",
 	"EUE": "LAISSEZ PASSER EUROPEAN UNION",
 }
 
@@ -33,6 +36,23 @@ var printedNames = map[string]string{
 const statesOfTheUSA = `ALABAMA|ALASKA|ARIZONA|ARKANSAS|CALIFORNIA|COLORADO|CONNECTICUT|DELAWARE|FLORIDA|HAWAII|IDAHO|ILLINOIS|INDIANA|IOWA|KANSAS|KENTUCKY|LOUISIANA|
 MAINE|MARYLAND|MASSACHUSETTS|MICHIGAN|MINNESOTA|MISSISSIPPI|MISSOURI|MONTANA|NEBRASKA|NEVADA|NEW HAMPSHIRE|NEW JERSEY|NEW MEXICO|NEW YORK|NORTH CAROLINA|NORTH DAKOTA|
 OHIO|OKLAHOMA|OREGON|PENNSYLVANIA|RHODE ISLAND|SOUTH CAROLINA|SOUTH DAKOTA|TENNESSEE|TEXAS|UTAH|VERMONT|VIRGINIA|WASHINGTON|WEST VIRGINIA|WISCONSIN|WYOMING`
+
+// provincesOfCanada issue driving licences under their own names.
+const provincesOfCanada = `ALBERTA|BRITISH COLUMBIA|MANITOBA|NEW BRUNSWICK|NOUVEAU BRUNSWICK|NEWFOUNDLAND AND LABRADOR|NOVA SCOTIA|ONTARIO|PRINCE EDWARD ISLAND|QUEBEC|SASKATCHEWAN|
+NORTHWEST TERRITORIES|NUNAVUT|YUKON`
+
+// foreignNames are names of issuers in scripts that the print recogniser knows and folding to A–Z leaves nothing of.
+var foreignNames = map[string]string{
+	"中华人民共和国": "CHN", "居民身份证": "CHN", "中華民國": "TWN", "日本国": "JPN", "香港": "HKG", "澳門": "MAC", "ΕΛΛΗΝΙΚΗ": "GRC", "ΚΥΠΡΙΑΚΗ": "CYP",
+}
+
+// distinguishingSigns are the letters in the ring of stars, or in an oval, by which a driving licence names the state that issued it
+// (Directive 2006/126/EC annex I; the signs are those of the Convention on Road Traffic), by ICAO's code.
+var distinguishingSigns = map[string]string{
+	"A": "AUT", "B": "BEL", "BG": "BGR", "CH": "CHE", "CY": "CYP", "CZ": "CZE", "D": "D", "DK": "DNK", "E": "ESP", "EST": "EST", "F": "FRA", "FIN": "FIN", "FL": "LIE", "GR": "GRC", "EL": "GRC", "H": "HUN",
+	"HR": "HRV", "I": "ITA", "IRL": "IRL", "IS": "ISL", "L": "LUX", "LT": "LTU", "LV": "LVA", "M": "MLT", "N": "NOR", "NL": "NLD", "P": "PRT", "PL": "POL", "RO": "ROU", "S": "SWE", "SK": "SVK", "SLO": "SVN",
+	"UK": "GBR", "UA": "UKR",
+}
 
 // countryName is one way in which a document prints its issuer: the words, reduced to A–Z and separated by spaces.
 type countryName struct {
@@ -77,6 +97,9 @@ func newCountryNames() *countryNames {
 	for name := range strings.SplitSeq(statesOfTheUSA, "|") {
 		add(strings.TrimSpace(name), "USA", true)
 	}
+	for name := range strings.SplitSeq(provincesOfCanada, "|") {
+		add(strings.TrimSpace(name), "CAN", true)
+	}
 	slices.SortFunc(c.names, func(a, b countryName) int {
 		return cmp.Or(cmp.Compare(len(b.words), len(a.words)), cmp.Compare(a.words, b.words))
 	})
@@ -108,6 +131,13 @@ func foldWords(s string) string {
 
 // find gives the name of an issuer in a line, longest first, and whether it is the whole line.
 func (c *countryNames) find(line string) (name countryName, whole, ok bool) {
+	if foreignLetters(line) {
+		for printed, code := range foreignNames {
+			if strings.Contains(line, printed) {
+				return countryName{printed, code, false}, true, true
+			}
+		}
+	}
 	words := foldWords(line)
 	squeezed := strings.ReplaceAll(words, " ", "")
 	for _, n := range c.names {

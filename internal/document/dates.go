@@ -51,7 +51,14 @@ var (
 	isoDate      = regexp.MustCompile(`(?:^|[^0-9])((?:19|20)\d{2})\s?[./\- ]\s?(\d{1,2})\s?[./\- ]\s?(\d{1,2})(?:$|[^0-9])`)
 	compactDate  = regexp.MustCompile(`(?:^|[^0-9])(\d{2})(\d{2})((?:19|20)\d{2})(?:$|[^0-9])`)
 	spacedDate   = regexp.MustCompile(`(?:^|[^0-9])(\d{2}) ?(\d{2}) ?((?:19|20)\d{2})(?:$|[^0-9])`)
-	dayMonthYear = regexp.MustCompile(`(?:^|[^0-9])(\d{1,2})\s*[.\- ]?\s*(\p{L}{3,})\.?\s*(?:/\s*(\p{L}{2,})\.?)?\s*[.\-/ ]?\s*(\d{4}|\d{2})(?:$|[^0-9])`)
+	dayMonthYear = regexp.MustCompile(`(?:^|[^0-9])(\d{1,2})\s*[.\- ]?\s*(\p{L}{3,})\.?\s*(?:/\s*(\p{L}{2,})\.?)?\s*[.\-/ ]?\s*(\d{4}|\d{2})(?:$|[^0-9\p{L}])`)
+	// misreadMonths has a stroke between the months of two languages that was taken for a letter or a digit.
+	misreadMonths = regexp.MustCompile(`(?:^|[^0-9])(\d{1,2})\s*(\p{L}{3,})\s*[/1Il|]\s?\p{L}{2,5}\s+(\d{4}|\d{2})(?:$|[^0-9\p{L}])`)
+	// misreadDate has a stroke that was taken for a letter or a digit.
+	misreadDate  = regexp.MustCompile(`(?:^|[^0-9])(\d{2})[./\-1Il|](\d{2})[./\-1Il|]((?:19|20)\d{2})(?:$|[^0-9])`)
+	yearMonthDay = regexp.MustCompile(`(?:^|[^0-9])((?:19|20)\d{2})\s?[.\-/ ]?\s?(\p{L}{3,})\.?\s?[.\-/ ]?\s?(\d{1,2})(?:$|[^0-9])`)
+	hanDate      = regexp.MustCompile(`((?:19|20)\d{2})\s?年\s?(\d{1,2})\s?月\s?(\d{1,2})`)
+	hanMonth     = regexp.MustCompile(`(?:^|[^0-9])(\d{1,2})\s?(\d{1,2})\s?月\s?/?[^0-9]*((?:19|20)\d{2})`)
 	monthDayYear = regexp.MustCompile(`(\p{L}{3,})\.?\s+(\d{1,2}),?\s+(\d{4})(?:$|[^0-9])`)
 )
 
@@ -69,9 +76,14 @@ var printedDate = strings.NewReplacer("–", "-", "—", "-", "0CT", "OCT", "0KT
 // parseDate finds one date in printed text and gives it as ISO 8601. monthFirst is the order of the United States; sure is false where
 // day and month could be exchanged and nothing settles it, or the year has two digits.
 func parseDate(text string, monthFirst bool, c century, at time.Time) (iso string, sure, ok bool) {
-	text = printedDate.Replace(text)
+	text = printedDate.Replace(strings.ToUpper(text))
 	if m := isoDate.FindStringSubmatch(text); m != nil {
 		return buildDate(m[1], atoi(m[2]), m[3], c, at)
+	}
+	if m := misreadMonths.FindStringSubmatch(text); m != nil {
+		if month, known := monthOf(m[2]); known {
+			return buildDate(m[3], month, m[1], c, at)
+		}
 	}
 	if m := dayMonthYear.FindStringSubmatch(text); m != nil {
 		for _, word := range m[2:4] {
@@ -79,6 +91,17 @@ func parseDate(text string, monthFirst bool, c century, at time.Time) (iso strin
 				return buildDate(m[4], month, m[1], c, at)
 			}
 		}
+	}
+	if m := yearMonthDay.FindStringSubmatch(text); m != nil {
+		if month, known := monthOf(m[2]); known {
+			return buildDate(m[1], month, m[3], c, at)
+		}
+	}
+	if m := hanDate.FindStringSubmatch(text); m != nil {
+		return buildDate(m[1], atoi(m[2]), m[3], c, at)
+	}
+	if m := hanMonth.FindStringSubmatch(text); m != nil {
+		return buildDate(m[3], atoi(m[2]), m[1], c, at)
 	}
 	if m := monthDayYear.FindStringSubmatch(text); m != nil {
 		if month, known := monthOf(m[1]); known {
@@ -89,6 +112,10 @@ func parseDate(text string, monthFirst bool, c century, at time.Time) (iso strin
 		if m := form.FindStringSubmatch(text); m != nil {
 			return numbers(m, monthFirst, c, at)
 		}
+	}
+	if m := misreadDate.FindStringSubmatch(text); m != nil {
+		iso, _, ok = numbers(m, monthFirst, c, at)
+		return iso, false, ok
 	}
 	return "", false, false
 }

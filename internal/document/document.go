@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ekyc"
+	"ekyc/internal/document/forensic"
 	"ekyc/internal/document/ocr"
 	"ekyc/internal/document/ocr/tesseract"
 	"ekyc/internal/vision"
@@ -67,6 +68,13 @@ type Field struct {
 	Source     Source  `json:"source"`
 	Confidence float64 `json:"confidence"`
 	Region     *Region `json:"region,omitempty"`
+	// National is the print in the country's own script, Script that script's code of ISO 15924; empty where the print is Latin alone.
+	National string `json:"national,omitempty"`
+	Script   string `json:"script,omitempty"`
+	// Transliterated is a printed name as a machine readable zone writes it (ICAO Doc 9303-3 section 6); empty for other fields.
+	Transliterated string `json:"transliterated,omitempty"`
+	// ISO is the ISO 3166-1 alpha-3 code of a country that Value names by ICAO's code; empty where there is none.
+	ISO string `json:"iso,omitempty"`
 }
 
 // Detected is the kind of document and its issuer. Country is as ICAO prints it ("D", "UTO"), CountryISO the ISO 3166-1 alpha-3
@@ -105,22 +113,26 @@ type Side struct {
 	Image    *vision.RGB `json:"-"` // rectified and upright, of the card's proportions where these are known
 	Text     []TextLine  `json:"text"`
 	Quality  Quality     `json:"quality"`
+
+	Evidence *forensic.Evidence `json:"-"` // of forgery, before it is weighed
 }
 
 // Reading is everything that was read. Fields holds the best value of each field, Readings all of them, Conflicts the fields of
 // which two sources give different values.
 type Reading struct {
-	Detected  Detected           `json:"detected"`
-	Fields    map[Key]Field      `json:"fields"`
-	Readings  map[Key][]Field    `json:"readings"`
-	Conflicts []Key              `json:"conflicts"`
-	MRZ       *MRZ               `json:"mrz"`
-	Barcodes  []BarcodeReading   `json:"barcodes"`
-	Portrait  *Portrait          `json:"portrait"`
-	Quality   Quality            `json:"quality"`
-	Sides     []Side             `json:"sides"`
-	Specimen  []string           `json:"specimen_words,omitempty"` // words such as SPECIMEN that are printed on it
-	Timings   map[string]float64 `json:"timings_ms"`               // by stage, both sides together
+	Detected  Detected         `json:"detected"`
+	Fields    map[Key]Field    `json:"fields"`
+	Readings  map[Key][]Field  `json:"readings"`
+	Conflicts []Key            `json:"conflicts"`
+	MRZ       *MRZ             `json:"mrz"`
+	Barcodes  []BarcodeReading `json:"barcodes"`
+	Portrait  *Portrait        `json:"portrait"`
+	Quality   Quality          `json:"quality"`
+	Sides     []Side           `json:"sides"`
+	Specimen  []string         `json:"specimen_words,omitempty"` // words such as SPECIMEN that are printed on it
+	// Traces are the measures of forgery by trace, 0 (none) to 1 (certain); those that could not be taken are absent.
+	Traces  map[forensic.Trace]float64 `json:"-"`
+	Timings map[string]float64         `json:"timings_ms"` // by stage, both sides together
 }
 
 // FaceFinder finds faces in an image: boxes in native pixels, best first, none when there is no face.
@@ -143,11 +155,12 @@ type Reader struct {
 	models    Models
 	countries *countryNames
 	captions  captions
+	demonyms  demonyms
 }
 
 // New makes a reader over loaded models.
 func New(models Models) *Reader {
-	return &Reader{models, newCountryNames(), newCaptions()}
+	return &Reader{models, newCountryNames(), newCaptions(), newDemonyms()}
 }
 
 // Input is a document to read.

@@ -2,6 +2,7 @@ package document
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"slices"
 
@@ -55,6 +56,8 @@ type Geometry struct {
 	Cropped     bool        `json:"cropped"`       // an edge of the document lies outside the photograph
 	PixelsPerMM float64     `json:"pixels_per_mm"` // 0 where the size is unknown
 	Confidence  float64     `json:"confidence"`
+	Mirrored    bool        `json:"mirrored"`        // the photograph shows the document as a mirror does: its corners run counterclockwise
+	Others      int         `json:"other_documents"` // how many other documents the photograph shows
 }
 
 // What makes four lines a document. The weights and limits were set on the `tune` half of the reference documents and on generated photographs.
@@ -98,20 +101,11 @@ func findLines(p *vision.Pyramid) *lineSearch {
 // pixels too.
 func (l *lineSearch) outlines(boxes []ocr.Box) []outline {
 	e, factor := l.edges, l.factor
-	scaled := make([]vision.Quad, len(boxes))
-	for i, b := range boxes {
-		scaled[i] = b.Quad.Scale(factor)
-	}
-	pairs := oppositePairs(l.lines, minSide*float64(min(e.width, e.height)))
+	scaled := l.scaled(boxes)
 	var found []outline
-	for i, a := range pairs {
-		for _, b := range pairs[i+1:] {
-			if angleBetween(a[0].angle, b[0].angle) < math.Pi/2-squareWithin {
-				continue
-			}
-			if o, ok := e.assess(a, b, scaled); ok {
-				found = append(found, o)
-			}
+	for a, b := range l.crossings() {
+		if o, ok := e.assess(a, b, scaled, leastInside); ok {
+			found = append(found, o)
 		}
 	}
 	slices.SortFunc(found, func(a, b outline) int { return cmp.Compare(b.score, a.score) })
@@ -120,6 +114,29 @@ func (l *lineSearch) outlines(boxes []ocr.Box) []outline {
 		found[i].quad = e.refine(found[i].quad).Scale(1 / factor)
 	}
 	return found
+}
+
+// scaled are the boxes in pixels of the small image.
+func (l *lineSearch) scaled(boxes []ocr.Box) []vision.Quad {
+	out := make([]vision.Quad, len(boxes))
+	for i, b := range boxes {
+		out[i] = b.Quad.Scale(l.factor)
+	}
+	return out
+}
+
+// crossings are two pairs of opposite sides that cross each other about squarely.
+func (l *lineSearch) crossings() iter.Seq2[[2]straight, [2]straight] {
+	pairs := oppositePairs(l.lines, minSide*float64(min(l.edges.width, l.edges.height)))
+	return func(yield func(a, b [2]straight) bool) {
+		for i, a := range pairs {
+			for _, b := range pairs[i+1:] {
+				if angleBetween(a[0].angle, b[0].angle) >= math.Pi/2-squareWithin && !yield(a, b) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // refine moves the sides onto the edge pixels along them: a cell of the Hough transform is 1.5 degrees wide. A side that would turn or
@@ -198,8 +215,8 @@ func oppositePairs(lines []straight, apart float64) [][2]straight {
 	return pairs
 }
 
-// assess builds the quadrilateral of two pairs of lines and scores it.
-func (e *edgeMap) assess(a, b [2]straight, text []vision.Quad) (outline, bool) {
+// assess builds the quadrilateral of two pairs of lines and scores it; it must hold the given share of the print.
+func (e *edgeMap) assess(a, b [2]straight, text []vision.Quad, least float64) (outline, bool) {
 	var q vision.Quad
 	for i, k := range [4][2]int{{0, 0}, {0, 1}, {1, 1}, {1, 0}} {
 		p, ok := a[k[0]].meet(b[k[1]])
@@ -215,7 +232,7 @@ func (e *edgeMap) assess(a, b [2]straight, text []vision.Quad) (outline, bool) {
 	}
 	o := outline{quad: q, weakest: 1}
 	aspect := aspectFit(q)
-	if o.inside, o.texts = insideShare(q, text); aspect < leastAspect || o.inside < leastInside {
+	if o.inside, o.texts = insideShare(q, text); aspect < leastAspect || o.inside < least {
 		return outline{}, false // before the costlier look at its sides
 	}
 	sides := [4]straight{}

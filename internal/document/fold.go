@@ -77,3 +77,20 @@ func distance(a, b string, limit int) int {
 	}
 	return min(previous[len(b)], limit+1)
 }
+
+// withoutMarks drops the marks of letters, but for those that make a letter of its own in Cyrillic (Й, Ї).
+func withoutMarks(s string) string {
+	var out strings.Builder
+	for _, r := range s {
+		if unicode.Is(unicode.Cyrillic, r) {
+			out.WriteRune(r)
+			continue
+		}
+		for _, d := range norm.NFD.String(string(r)) {
+			if !unicode.Is(unicode.Mn, d) {
+				out.WriteRune(d)
+			}
+		}
+	}
+	return out.String()
+}

@@ -20,8 +20,21 @@ var americanNumbers = map[string]Key{
 	"4d": KeyDocumentNumber, "8": KeyAddress, "9": KeyLicenceCategories, "15": KeySex,
 }
 
-// americanCaptions stand behind the numbers on American licences; i and l are easily taken for each other.
-var americanCaptions = regexp.MustCompile(`(?i)^(dob|[il1]ss|exp|d[l1]n?|[l1][il1]c|[l1]n|fn|class|sex|name|address|number|no)[.#:]*\s*`)
+// americanCaptions stand behind the numbers on American licences, by the field; i and l are easily taken for each other. Words that names or
+// addresses can begin with need an end.
+var americanCaptions = map[Key]*regexp.Regexp{
+	KeySurname: americanCaption(`(?:[l1]n|name(?:/nom)?)(?:[.#:]+|\s|$)`), KeyGivenNames: americanCaption(`(?:fn|name(?:/nom)?)(?:[.#:]+|\s|$)`),
+	KeyDateOfBirth: americanCaption(`dob(?:/ddn)?`), KeyDateOfIssue: americanCaption(`[il1]ss(?:/d[eé]l)?`), KeyDateOfExpiry: americanCaption(`exp(?:/exp)?`),
+	KeyDocumentNumber: americanCaption(`(?:d[l1](?:n|\s?no)?|[l1][il1]c(?:\s?no)?|id|number(?:/num[eé]ro)?|no)`), KeySex: americanCaption(`sex(?:/sexe)?`),
+	KeyLicenceCategories: americanCaption(`class(?:/cat[eé]g\.?)?`), KeyAddress: americanCaption(`address(?:[.#:]+|\s|$)`),
+}
+
+func americanCaption(words string) *regexp.Regexp {
+	return regexp.MustCompile(`(?i)^` + words + `[.#:]*\s*`)
+}
+
+// anyCaption is one of them alone.
+var anyCaption = regexp.MustCompile(`(?i)^(dob(/ddn)?|[il1]ss(/d[eé]l)?|exp(/exp)?|d[l1]n?|[l1][il1]c|[l1]n|fn|class(/cat[eé]g)?|sex(/sexe)?|name(/nom)?|address|number(/num[eé]ro)?|no)[.#:]*$`)
 
 // americanSign is a line that only North American licences have: a number with its English caption, or the document discriminator.
 var americanSign = regexp.MustCompile(`(?i)^\s*(3\s?DOB|4a\s?[il1]ss|4b\s?EXP|4d\s?(LIC|DL|[l1][il1]c|ID|NO)|15\s?SEX|16\s?HGT|17\s?WGT|18\s?EYES|5\s?DD|9a\s?END|12\s?REST)`)
@@ -57,8 +70,8 @@ func (v *visual) numbered() {
 			continue // "2 ELM AVENUE" where 2 has its own place
 		}
 		key, known := numbers[strings.ToLower(m[1])]
-		glued := startsValue.MatchString(l.Text) && !(v.monthFirst && key == KeyAddress)      // a value that begins like a number
-		if !known || glued || m[1] == "9" && strings.HasPrefix(strings.ToLower(m[2]), "a ") { // 9a: endorsements
+		glued := startsValue.MatchString(l.Text) && m[1] != "15" && !(v.monthFirst && key == KeyAddress) // a value that begins like a number
+		if !known || glued || m[1] == "9" && strings.HasPrefix(strings.ToLower(m[2]), "a ") {            // 9a: endorsements
 			continue
 		}
 		value, at := m[2], i
@@ -73,7 +86,7 @@ func (v *visual) numbered() {
 
 // bare says whether nothing but a caption follows a number.
 func bare(value string) bool {
-	return americanCaptions.ReplaceAllString(value+" ", "") == "" || value == ""
+	return value == "" || anyCaption.MatchString(strings.TrimSpace(value))
 }
 
 // standAlone is the numbers that stand on lines of their own: the same digits before other words are then part of a value.
@@ -99,7 +112,9 @@ func (v *visual) numberedValue(key Key, value string, at int) bool {
 		v.accept(KeyLicenceCategories, class[1], at)
 		value = secondOnLine.ReplaceAllString(value, "")
 	}
-	value = strings.TrimSpace(americanCaptions.ReplaceAllString(value, ""))
+	if caption := americanCaptions[key]; caption != nil {
+		value = strings.TrimSpace(caption.ReplaceAllString(value, ""))
+	}
 	switch key {
 	case KeyDateOfBirth:
 		v.birthLine(value, at)
@@ -113,12 +128,14 @@ func (v *visual) numberedValue(key Key, value string, at int) bool {
 
 // rightOf joins the lines to the right of a number that stands alone, up to the next number.
 func (v *visual) rightOf(number int) (text string, first int) {
+	// leastPiece is the confidence below which one or two letters are taken for ornament.
+	const leastPiece = 0.7
 	const step = 6.0 // the widest gap between pieces of one value, in heights
 	first, edge := number, v.lines[number].Box
 	for {
 		next := -1
 		for j, l := range v.lines {
-			if j == number || v.isCaption[j] || l.Confidence < leastLine || !isBeside(edge, l.Box) || l.Box.X0-edge.X1 > step*edge.Height() {
+			if j == number || v.isCaption[j] || l.Confidence < leastLine || l.Confidence < leastPiece && len([]rune(l.Text)) < 3 || !isBeside(edge, l.Box) || l.Box.X0-edge.X1 > step*edge.Height() {
 				continue
 			}
 			if next < 0 || l.Box.X0 < v.lines[next].Box.X0 {
@@ -145,4 +162,4 @@ func (v *visual) birthLine(value string, i int) {
 	}
 }
 
-var afterDate = regexp.MustCompile(`\d{4}[ ,]+(\p{L}.+)$`)
+var afterDate = regexp.MustCompile(`\d[./-]\s?\d{1,2}[./-]\s?(?:\d{4}|\d{2})[ ,]*(\p{L}.+)$`)

@@ -40,12 +40,14 @@ type MRZ struct {
 	Valid      bool          `json:"valid"`
 	Weak       bool          `json:"weak"` // a character's reading is in doubt
 	Zone       *mrz.Zone     `json:"zone,omitempty"`
-	Confidence float64       `json:"confidence"`           // of the weakest character under a check digit, 0 to 1
-	Characters [][]float64   `json:"characters,omitempty"` // confidence of each character of each line
+	Confidence float64       `json:"confidence"`           // of the weakest character under a check digit, or of all where there is no digit, 0 to 1
+	Characters [][]float64   `json:"characters,omitempty"` // confidence of each character of each line, none of a lost line
 	Agreement  Agreement     `json:"agreement"`
 	Region     Region        `json:"region"`
 	Rows       []vision.Quad `json:"rows,omitempty"`      // native pixels, as the line network saw them
 	Differing  []mrz.Span    `json:"differing,omitempty"` // characters that the second reader sees otherwise
+	// Evidence is what the check digits prove of each field, and what they could not have noticed.
+	Evidence []mrz.Evidence `json:"evidence,omitempty"`
 }
 
 const (
@@ -83,9 +85,12 @@ func (r *Reader) judge(ctx context.Context, p *vision.Pyramid, z *zone, boxes []
 		return m, nil
 	}
 	m := &MRZ{Found: true, Format: z.reading.Format, Lines: z.reading.Lines, Zone: z.reading.Zone, Weak: z.reading.Weak, Region: Region{side, z.quad()}}
-	for i, line := range z.reading.Characters {
-		m.Rows = append(m.Rows, z.rows[i].quad(lineMargin*characterPitch*z.rows[i].height, lineTall*z.rows[i].height))
-		var confidences []float64
+	m.Evidence = m.Zone.Evidence()
+	for _, row := range z.rows {
+		m.Rows = append(m.Rows, row.quad(lineMargin*characterPitch*row.height, lineTall*row.height))
+	}
+	for _, line := range z.reading.Characters {
+		confidences := []float64{} // none of a lost line
 		for _, c := range line {
 			confidences = append(confidences, float64(c.Confidence))
 		}
@@ -121,10 +126,11 @@ func (r *Reader) secondReading(ctx context.Context, p *vision.Pyramid, z *zone) 
 	}
 	grammar := mrz.Grammar(z.reading.Format)
 	decoder := mrz.NewDecoder(mrz.DecoderOptions{})
-	lines := make([]string, len(read))
+	lines := make([]string, len(grammar))
+	present := z.present()
 	for i, steps := range read {
-		if line, err := decoder.Line(steps, grammar[i]); err == nil {
-			lines[i] = line.Text
+		if line, err := decoder.Line(steps, grammar[present[i]]); err == nil {
+			lines[present[i]] = line.Text
 		}
 	}
 	return lines, nil
@@ -138,10 +144,11 @@ func (m *MRZ) weigh(first *mrz.Reading, second []string) {
 		m.Agreement = Agrees
 	}
 	doubted := m.Weak
+	bare := len(m.Zone.Checks) == 0 // nothing but the readers vouches for any character
 	for _, d := range agreement.Differences {
 		m.Differing = append(m.Differing, mrz.Span{Line: d.Line, From: d.Column, To: d.Column + 1})
 		m.Characters[d.Line][d.Column] *= differingShare
-		if d.Covered {
+		if d.Covered || bare {
 			m.Agreement = Differs
 			doubted = doubted || float64(first.Characters[d.Line][d.Column].Margin) < strongMargin
 		}
@@ -149,7 +156,7 @@ func (m *MRZ) weigh(first *mrz.Reading, second []string) {
 	m.Confidence = 1
 	for i, line := range first.Characters {
 		for k, c := range line {
-			if !c.Covered {
+			if !c.Covered && !bare {
 				continue
 			}
 			m.Confidence = min(m.Confidence, m.Characters[i][k])
@@ -180,7 +187,9 @@ func (m *MRZ) fields(at time.Time) map[Key]Field {
 	add(KeyDocumentNumber, z.DocumentNumber, mrz.FieldDocumentNumber)
 	add(KeySurname, z.Surname, mrz.FieldNames, mrz.FieldSurname)
 	add(KeyGivenNames, z.GivenNames, mrz.FieldNames, mrz.FieldGivenNames)
-	add(KeyFullName, joinName(z.GivenNames, z.Surname), mrz.FieldNames, mrz.FieldSurname, mrz.FieldGivenNames)
+	if z.Surname != "" && (z.GivenNames != "" || hasField(z, mrz.FieldNames)) {
+		add(KeyFullName, joinName(z.GivenNames, z.Surname), mrz.FieldNames, mrz.FieldSurname, mrz.FieldGivenNames)
+	}
 	birth, expiry := z.Dates(at)
 	add(KeyDateOfBirth, birth.Value, mrz.FieldBirthDate)
 	add(KeyDateOfExpiry, expiry.Value, mrz.FieldExpiryDate)
@@ -191,11 +200,16 @@ func (m *MRZ) fields(at time.Time) map[Key]Field {
 	return out
 }
 
+func hasField(z *mrz.Zone, field mrz.Field) bool {
+	_, has := mrz.LayoutOf(z.Format).Span(field)
+	return has
+}
+
 // spansOf is where a field stands: a long number goes on in the optional data, which then is none.
 func spansOf(z *mrz.Zone, name mrz.Field) []mrz.Span {
 	span, ok := mrz.LayoutOf(z.Format).Span(name)
 	switch {
-	case !ok, z.LongNumber && name == mrz.FieldOptional1:
+	case !ok, z.Misses(name), z.LongNumber && name == mrz.FieldOptional1:
 		return nil
 	case z.LongNumber && name == mrz.FieldDocumentNumber:
 		check, _ := z.Check(name)

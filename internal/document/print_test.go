@@ -67,13 +67,19 @@ func TestCaptionsAreTakenFromLines(t *testing.T) {
 		"Numm/Nom/Surname":     {KeySurname, ""},
 		"Vornamen/Given names": {KeyGivenNames, ""},
 		"Surname: O'Brien":     {KeySurname, "O'Brien"},
-		"Date of birth / Date de naissance: 12 AUG 1974": {KeyDateOfBirth, "12 AUG 1974"},
-		"FECHA DE NACIMIENTO":                            {KeyDateOfBirth, ""},
-		"Gültig bis/Date of expiry":                      {KeyDateOfExpiry, ""},
-		"EXP 08/12/2020":                                 {KeyDateOfExpiry, "08/12/2020"},
-		"Passport Number/ N° de passeport":               {KeyDocumentNumber, ""},
-		"Type/ Type":                                     {keyOther, ""},
-		"Sex/Place of birth":                             {KeySex, ""},
+		"Date of birth / Date de naissance: 12 AUG 1974":     {KeyDateOfBirth, "12 AUG 1974"},
+		"FECHA DE NACIMIENTO":                                {KeyDateOfBirth, ""},
+		"Gültig bis/Date of expiry":                          {KeyDateOfExpiry, ""},
+		"EXP 08/12/2020":                                     {KeyDateOfExpiry, "08/12/2020"},
+		"Passport Number/ N° de passeport":                   {KeyDocumentNumber, ""},
+		"Type/ Type":                                         {keyOther, ""},
+		"Sex/Place of birth":                                 {KeySex, ""},
+		"Réamhainm(neacha)/ Given names /Prénoms (2): NIAMH": {KeyGivenNames, "NIAMH"},
+		"STAATSANGEHÓRIGKEITINATIONALITY (3):DEUTSCH":        {KeyNationality, "DEUTSCH"},
+		"7.Ausstellungsdatum/Date of issue 01 MAR 2025":      {KeyDateOfIssue, "01 MAR 2025"},
+		"Επώνυμο • Surname":                                  {KeySurname, ""},
+		"出生日期/Date of birth":                                 {KeyDateOfBirth, ""},
+		"N°:540745454167":                                    {KeyDocumentNumber, "540745454167"},
 	} {
 		got, ok := c.split(line)
 		if !ok || got != want {
@@ -114,6 +120,11 @@ func TestDatesAreReadAsPrinted(t *testing.T) {
 		{"24.11.26", false, pastDate, "2026-11-24", false},
 		{"31.12.26", false, futureDate, "2026-12-31", false},
 		{"March 5, 1999", true, pastDate, "1999-03-05", true},
+		{"2018-MAY-17", false, pastDate, "2018-05-17", true},
+		{"2003年1月10日", false, pastDate, "2003-01-10", true},
+		{"01 1月/JAN 1990", false, pastDate, "1990-01-01", true},
+		{"09 0cT 10cT 25", false, pastDate, "2025-10-09", false},
+		{"29/0712032", false, futureDate, "2032-07-29", false},
 	} {
 		iso, sure, ok := parseDate(c.text, c.monthFirst, c.century, today)
 		if !ok || iso != c.want || sure != c.sure {

@@ -18,6 +18,9 @@ const (
 	LowResolution QualityCode = "low_resolution"
 	CutOff        QualityCode = "cropped"
 	TooSmall      QualityCode = "too_small"
+	// SeveralDocuments: there is another document in the picture. MirroredPicture: it shows the document as a mirror does.
+	SeveralDocuments QualityCode = "several_documents"
+	MirroredPicture  QualityCode = "mirrored"
 )
 
 // Quality is how well the document can be seen. All numbers are 0 to 1. Sharpness: of print, 0.5 is readable. Glare: share of the
@@ -74,6 +77,12 @@ func measureQuality(m *vision.RGB, g Geometry) Quality {
 	}
 	q.Resolution = min(1, perMM/fullResolution)
 	q.Codes = q.codes()
+	if g.Mirrored {
+		q.Codes = append(q.Codes, MirroredPicture)
+	}
+	if g.Others > 0 {
+		q.Codes = append(q.Codes, SeveralDocuments)
+	}
 	return q
 }
 

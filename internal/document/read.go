@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"ekyc"
+	"ekyc/internal/document/layout"
+	"ekyc/internal/document/mrz"
 	"ekyc/internal/vision"
 )
 
@@ -21,11 +23,11 @@ func (r *Reader) Read(ctx context.Context, in Input) (*Reading, error) {
 		if p == nil {
 			continue
 		}
-		s, err := r.readSide(ctx, p, i, watch)
+		found, err := r.readPicture(ctx, p, i, in.Back == nil, watch)
 		if err != nil {
 			return nil, err
 		}
-		sides = append(sides, s)
+		sides = append(sides, found...)
 	}
 	if len(sides) == 0 {
 		return nil, ekyc.Errorf(ekyc.ErrInvalidArgument, "no photograph of a document was given")
@@ -34,15 +36,19 @@ func (r *Reader) Read(ctx context.Context, in Input) (*Reading, error) {
 		return nil, err
 	}
 	stopMeaning := watch.start("extract")
-	r.classify(sides, in, out)
-	r.gather(sides, in, out)
-	out.Specimen = specimenWordsOf(sides)
+	known := recognise(sides)
+	r.classify(sides, known, in, out)
 	stopMeaning()
 	if err := r.readNational(ctx, sides, out.Detected.Country, watch); err != nil {
 		return nil, err
 	}
+	stopMeaning = watch.start("extract")
+	r.gather(sides, layoutOf(known, out), in, out)
+	out.Specimen = specimenWordsOf(sides)
+	stopMeaning()
 	stopQuality := watch.start("quality")
 	out.see(sides)
+	out.unmirror(sides)
 	stopQuality()
 	if !evident(sides, out) {
 		return nil, ekyc.Errorf(ekyc.ErrDocumentNotFound, "no identity document was found in the image")
@@ -72,12 +78,13 @@ func (r *Reader) readMachine(ctx context.Context, sides []*side, out *Reading, w
 func (out *Reading) see(sides []*side) {
 	for _, s := range sides {
 		q := measureQuality(s.image, s.geometry)
-		out.Sides = append(out.Sides, Side{Geometry: s.geometry, Image: s.image, Text: s.lines, Quality: q})
+		out.Sides = append(out.Sides, Side{Geometry: s.geometry, Image: s.image, Text: s.lines, Quality: q, Evidence: s.evidence})
 		if out.Portrait == nil {
 			out.Portrait = s.portrait
 		}
 	}
 	out.Quality = out.Sides[0].Quality
+	out.Traces = out.traces()
 }
 
 // evident says whether what was seen speaks for an identity document. A zone or a bar code of the standard is one by itself; else print
@@ -118,7 +125,7 @@ func evident(sides []*side, out *Reading) bool {
 }
 
 // classify decides what kind of document it is and who issued it.
-func (r *Reader) classify(sides []*side, in Input, out *Reading) {
+func (r *Reader) classify(sides []*side, known []layout.Match, in Input, out *Reading) {
 	var votes []vote
 	issuers := map[string]float64{}
 	order := []string{}
@@ -150,6 +157,10 @@ func (r *Reader) classify(sides []*side, in Input, out *Reading) {
 	for _, s := range sides {
 		votes = append(votes, r.titleVotes(s)...)
 		r.issuerVotes(s, issuer)
+	}
+	if v, country, ok := layoutVote(known); ok {
+		votes = append(votes, v)
+		issuer(country, layoutWeight)
 	}
 	if in.TypeHint != "" && len(votes) > 0 {
 		votes = append(votes, vote{in.TypeHint, "", hintWeight, "hint"})
@@ -224,15 +235,28 @@ const (
 	unknownCodeWeight                            = 0.45 // a zone's issuer that is in no list
 )
 
+// signWeight is that of the distinguishing sign in the corner of a driving licence: few letters, easily misread.
+const signWeight = 0.45
+
+// inUpperLeft says whether a point lies where licences print the sign of their state.
+func inUpperLeft(p vision.Point, image *vision.RGB) bool {
+	const right, bottom = 0.22, 0.28
+	return p.X < right*float64(image.Width) && p.Y < bottom*float64(image.Height)
+}
+
 // issuerVotes are the names of issuers in the print of a side.
 func (r *Reader) issuerVotes(s *side, issuer func(code string, weight float64)) {
 	americanPrint := american(s.lines)
 	if americanPrint {
 		issuer("USA", americanWeight)
 	}
+	numbered := numberedLines(s.lines) >= 4
 	for _, l := range s.lines {
 		if l.Confidence < leastLine {
 			continue
+		}
+		if code := distinguishingSigns[strings.Trim(l.Text, " .·•*")]; code != "" && numbered && inUpperLeft(l.Box.Center(), s.image) {
+			issuer(code, signWeight*l.Confidence)
 		}
 		name, whole, ok := r.countries.find(l.Text)
 		if !ok {
@@ -256,7 +280,7 @@ func (r *Reader) issuerVotes(s *side, issuer func(code string, weight float64)) 
 }
 
 // gather collects the fields of all sources, chooses the best of each and marks conflicts.
-func (r *Reader) gather(sides []*side, in Input, out *Reading) {
+func (r *Reader) gather(sides []*side, l *layout.Layout, in Input, out *Reading) {
 	add := func(fields map[Key]Field) {
 		for _, key := range Keys {
 			if f, ok := fields[key]; ok {
@@ -270,19 +294,35 @@ func (r *Reader) gather(sides []*side, in Input, out *Reading) {
 	for _, b := range out.Barcodes {
 		add(b.fields())
 	}
+	stated := map[Key]Field{}
+	for key, readings := range out.Readings {
+		stated[key] = readings[0]
+	}
 	for _, s := range sides {
 		v := &visual{
 			lines: s.lines, side: s.index, captions: r.captions, countries: r.countries, at: in.At,
 			monthFirst: out.Detected.Country == "USA" || american(s.lines),
 			licence:    out.Detected.Type == ekyc.DriverLicense || numberedLines(s.lines) >= 4,
 			mujer:      out.Detected.Country == "MEX" && out.Detected.Type != ekyc.Passport,
+			twoScripts: printsTwoScripts(out.Detected.Country), adjectives: r.demonyms, stated: stated,
+			country: out.Detected.Country, kind: out.Detected.Type,
 		}
-		add(v.extract())
+		if l == nil {
+			add(v.extract())
+			continue
+		}
+		v.monthFirst = l.Dates == layout.MonthFirst || l.Dates == layout.YearFirst && v.monthFirst
+		v.licence = v.licence || l.Numbered
+		add(laidOut(l, s, v, v.extract()))
 	}
 	for _, key := range Keys {
 		readings := out.Readings[key]
 		if len(readings) == 0 {
 			continue
+		}
+		for i := range readings {
+			readings[i].space(key, readings)
+			readings[i].complete(key)
 		}
 		best := slices.MaxFunc(readings, func(a, b Field) int { return cmp.Compare(rank(a), rank(b)) })
 		out.Fields[key] = best
@@ -291,6 +331,28 @@ func (r *Reader) gather(sides []*side, in Input, out *Reading) {
 		}
 	}
 	out.completeName()
+}
+
+// space gives a printed name the blanks that a machine readable zone or a bar code has between the same letters.
+func (f *Field) space(key Key, readings []Field) {
+	if f.Source != FromVisual || key != KeySurname && key != KeyGivenNames && key != KeyFullName {
+		return
+	}
+	for _, other := range readings {
+		if other.Source != FromVisual {
+			f.Value = respace(f.Value, other.Value)
+		}
+	}
+}
+
+// complete adds to a name its form in a machine readable zone, and to a country its code of ISO 3166-1.
+func (f *Field) complete(key Key) {
+	switch key {
+	case KeySurname, KeyGivenNames, KeyFullName:
+		f.Transliterated = strings.ReplaceAll(mrz.Transliterate(f.Value), "<", " ")
+	case KeyNationality, KeyIssuingCountry:
+		f.ISO = isoCode(f.Value)
+	}
 }
 
 // rank orders the readings of a field: what check digits or error correction protect comes first, unless it is in doubt.
@@ -309,11 +371,12 @@ func (out *Reading) completeName() {
 	if _, hasFull := out.Fields[KeyFullName]; hasFull || !has || !hasGiven || surname.Source != given.Source {
 		return
 	}
-	out.Fields[KeyFullName] = Field{
+	full := Field{
 		Value: joinName(given.Value, surname.Value), Raw: joinName(given.Raw, surname.Raw), Source: surname.Source,
 		Confidence: min(surname.Confidence, given.Confidence),
 	}
-	out.Readings[KeyFullName] = []Field{out.Fields[KeyFullName]}
+	full.complete(KeyFullName)
+	out.Fields[KeyFullName], out.Readings[KeyFullName] = full, []Field{full}
 }
 
 // sameValue compares two readings of a field. Print has accents, marks and names that the zone transliterates, cuts off or leaves

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"ekyc/internal/document/forensic"
 	"ekyc/internal/document/ocr"
 	"ekyc/internal/vision"
 )
@@ -25,6 +26,7 @@ type side struct {
 	lines    []TextLine
 	portrait *Portrait
 	codes    []BarcodeReading
+	evidence *forensic.Evidence
 }
 
 const (
@@ -54,37 +56,38 @@ func (r *Reader) detect(ctx context.Context, p *vision.Pyramid, longer int) ([]o
 	return boxes, err
 }
 
-// readSide reads one photograph up to its text; what the text means is decided over both sides.
-func (r *Reader) readSide(ctx context.Context, p *vision.Pyramid, index int, watch *stopwatch) (*side, error) {
+// look finds the print and the straight lines of a photograph.
+func (r *Reader) look(ctx context.Context, p *vision.Pyramid, index int, watch *stopwatch) (*side, *lineSearch, error) {
+	defer watch.start("detect")()
 	s := &side{index: index, pyramid: p}
-	lap := watch.start("detect")
 	var err error
 	var group sync.WaitGroup
 	var lines *lineSearch
 	group.Go(func() { lines = findLines(p) })
 	s.boxes, err = r.detect(ctx, p, sceneSide)
 	group.Wait()
-	if err != nil {
-		return nil, err
-	}
-	lap()
-	lap = watch.start("mrz")
-	if s.zone, err = r.findZone(ctx, p, s.boxes); err != nil {
-		return nil, err
+	return s, lines, err
+}
+
+// readSide reads one side up to its text; what the text means is decided over both sides.
+func (r *Reader) readSide(ctx context.Context, s *side, outlines []outline, watch *stopwatch) error {
+	lap := watch.start("mrz")
+	var err error
+	if s.zone, err = r.findZone(ctx, s.pyramid, s.boxes); err != nil {
+		return err
 	}
 	lap()
 	lap = watch.start("locate")
-	outlines := lines.outlines(s.boxes)
 	if err = r.orient(ctx, s, outlines); err != nil {
-		return nil, err
+		return err
 	}
-	s.geometry = locate(p, s.boxes, outlines, s.zone, s.angle)
+	s.geometry = locate(s.pyramid, s.boxes, outlines, s.zone, s.angle)
 	s.rectify()
 	lap()
 	if err = r.detail(ctx, s, watch); err != nil {
-		return nil, err
+		return err
 	}
-	return s, r.readPage(ctx, s, watch)
+	return r.readPage(ctx, s, watch)
 }
 
 // orient settles the reading direction: the machine readable zone's, else that of what the outline or the whole image shows.
@@ -158,8 +161,11 @@ func (r *Reader) readPage(ctx context.Context, s *side, watch *stopwatch) error 
 	var group sync.WaitGroup
 	var faceErr, codeErr error
 	group.Go(func() {
-		defer watch.start("portrait")()
+		lap := watch.start("portrait")
 		s.portrait, faceErr = r.findPortrait(ctx, s.pyramid, s)
+		lap()
+		defer watch.start("traces")()
+		s.evidence = forensic.Examine(s.scene())
 	})
 	group.Go(func() {
 		defer watch.start("barcode")()

@@ -1,7 +1,6 @@
 package document
 
 import (
-	"cmp"
 	"math"
 	"regexp"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"time"
 	"unicode"
 
+	"ekyc"
 	"ekyc/internal/vision"
 )
 
@@ -26,6 +26,13 @@ type visual struct {
 	isCaption  []bool
 	alone      map[string]bool // numbers of licence fields that stand on lines of their own
 	found      map[Key]Field
+	twoScripts bool // names are printed in the country's script before or above their Latin form
+	adjectives demonyms
+	country    string            // the issuer, by ICAO's code
+	kind       ekyc.DocumentType // of the document
+	stated     map[Key]Field     // by a machine readable zone or a bar code
+	relation   relation          // of captions to values, as assign found it, and by how many telling values
+	related    float64
 }
 
 const (
@@ -42,31 +49,48 @@ const (
 // extract gives the fields of one side. Nothing is guessed: a value stands where a caption points, and must have the field's form.
 func (v *visual) extract() map[Key]Field {
 	v.found = map[Key]Field{}
+	v.divide()
 	v.seen, v.isCaption = make([]captioned, len(v.lines)), make([]bool, len(v.lines))
 	for i, l := range v.lines {
 		if l.Confidence >= leastLine {
-			v.seen[i], v.isCaption[i] = v.captions.split(unnumbered(l.Text))
+			v.seen[i], v.isCaption[i] = v.captionOf(l)
 		}
 	}
 	if v.licence {
 		v.numbered()
 	}
 	for i, c := range v.seen {
-		if !v.isCaption[i] || c.key == keyOther {
-			continue
-		}
-		if c.value != "" && v.accept(c.key, c.value, i) {
-			continue
-		}
-		if c.value == "" {
-			v.follow(c.key, i)
+		if v.isCaption[i] && c.key != keyOther && c.value != "" && !v.accept(c.key, c.value, i) {
+			v.seen[i].value = ""
 		}
 	}
+	v.assign()
 	v.nameAlone()
+	v.typeRow()
+	v.unnumberedFields()
+	v.licenceColumn()
+	v.anchor(v.stated)
 	return v.found
 }
 
-var leadingNumber = regexp.MustCompile(`^\s*\(?\d{1,2}[a-d]?[.)]?\s+`)
+// captionOf sees a line as captions. The title of a document is none, though it may begin like one ("Residence permit").
+func (v *visual) captionOf(l TextLine) (captioned, bool) {
+	if key, ok := nationalCaption(l.National); ok && !strings.ContainsAny(l.Text, "/|") {
+		return captioned{key: key}, true
+	}
+	c, ok := v.captions.split(unnumbered(l.Text))
+	if ok && v.licence && c.key == KeyDocumentNumber && strings.HasPrefix(foldText(l.Text), "ID") { // of the holder: the licence's own is named so
+		c.key = KeyPersonalNumber
+	}
+	if ok && c.key != KeyDocumentNumber && c.key != keyOther {
+		if kind, _, _, isTitle := titleOf(l.Text); isTitle && kind != ekyc.Passport && kind != ekyc.OtherDocument {
+			return captioned{key: keyOther}, true
+		}
+	}
+	return c, ok
+}
+
+var leadingNumber = regexp.MustCompile(`^\s*\(?\d{1,2}[a-d]?(?:[.)]\s*|\s+)`)
 
 // unnumbered drops the number that ICAO and licences print before a caption.
 func unnumbered(text string) string {
@@ -74,32 +98,6 @@ func unnumbered(text string) string {
 		return text[len(m):]
 	}
 	return text
-}
-
-// follow looks for the value of the caption on line i: below it first, then beside it.
-func (v *visual) follow(key Key, i int) {
-	c := v.lines[i].Box
-	var candidates []int
-	for j, l := range v.lines {
-		if j == i || v.isCaption[j] || l.Confidence < leastLine {
-			continue
-		}
-		if isBelow(c, l.Box) || isBeside(c, l.Box) {
-			candidates = append(candidates, j)
-		}
-	}
-	slices.SortStableFunc(candidates, func(a, b int) int {
-		return cmp.Compare(nearness(c, v.lines[a].Box), nearness(c, v.lines[b].Box))
-	})
-	for _, j := range candidates[:min(len(candidates), 3)] {
-		text := v.lines[j].Text
-		if key == KeyAddress || key == KeySurname && strings.HasPrefix(foldText(v.lines[i].Text), "APELLIDO") {
-			text = v.paragraph(j, text)
-		}
-		if v.accept(key, text, j) {
-			return
-		}
-	}
 }
 
 // isBelow says whether a box stands where the value below a caption would.
@@ -118,26 +116,20 @@ func isBeside(caption, b vision.Rect) bool {
 	return math.Abs(b.Center().Y-caption.Center().Y) < 0.5*h && gap > -0.5*h && gap < besideReach*h
 }
 
-// nearness orders candidates: below before beside, near before far.
-func nearness(caption, b vision.Rect) float64 {
-	h := caption.Height()
-	if isBeside(caption, b) {
-		const beside = 1.2 // in heights: a value below within it is preferred
-		return beside + (b.X0-caption.X1)/h/besideReach
-	}
-	return (b.Y0-caption.Y1)/h + math.Abs(b.X0-caption.X0)/h/4
-}
-
-// paragraph adds to a value the lines that continue it: right below, starting at the same place, of the same height.
+// paragraph adds to a value the lines that continue it: right below, starting at the same place or under the number of the field, of the
+// same height, and not behind the number of another field.
 func (v *visual) paragraph(first int, text string) string {
-	last := v.lines[first].Box
+	last, left := v.lines[first].Box, v.lines[first].Box.X0
+	if n := v.numberBefore(first); n >= 0 {
+		left = v.lines[n].Box.X0
+	}
 	const mostLines = 3
 	for range mostLines - 1 {
 		next := -1
 		for j, l := range v.lines {
 			h := last.Height()
 			if !v.isCaption[j] && l.Confidence >= leastLine && l.Box.Y0-last.Y1 < 0.5*h && l.Box.Center().Y > last.Center().Y+0.5*h &&
-				math.Abs(l.Box.X0-last.X0) < h && math.Abs(l.Box.Height()-h) < 0.35*h {
+				l.Box.X0 > left-h && l.Box.X0 < last.X0+h && math.Abs(l.Box.Height()-h) < 0.35*h && v.numberBefore(j) < 0 && !(v.licence && v.startsField(l.Text)) {
 				next = j
 			}
 		}
@@ -149,25 +141,55 @@ func (v *visual) paragraph(first int, text string) string {
 	return text
 }
 
+// numberBefore is the line of the bare number of a field right before a line, -1 where there is none.
+func (v *visual) numberBefore(line int) int {
+	if !v.licence {
+		return -1
+	}
+	box := v.lines[line].Box
+	for j, l := range v.lines {
+		m := numberedField.FindStringSubmatch(l.Text)
+		if j != line && m != nil && bare(m[2]) && isBeside(l.Box, box) && box.X0-l.Box.X1 < 4*box.Height() {
+			return j
+		}
+	}
+	return -1
+}
+
 // accept normalises a value and keeps it if it has the form of its field. The surest value of a field stays.
 func (v *visual) accept(key Key, raw string, line int) bool {
-	value, share, ok := v.normalise(key, raw)
+	value, share, ok := v.normalise(key, v.inScript(key, raw, line))
 	if !ok {
 		return false
 	}
 	l := v.lines[line]
 	f := Field{Value: value, Raw: raw, Source: FromVisual, Confidence: captionShare * share * l.Confidence, Region: &Region{v.side, l.Quad}}
+	f.National, f.Script = l.National, l.Script
+	if f.National == "" {
+		f.National, f.Script = foreignPart(raw)
+	}
 	if old, has := v.found[key]; !has || f.Confidence > old.Confidence+0.05 {
 		v.found[key] = f
 	}
 	return true
 }
 
+// inScript is the print of a line in the country's script where that is all of it, and has no Latin form beside it: the print recogniser
+// took its letters for Latin ones.
+func (v *visual) inScript(key Key, raw string, line int) string {
+	l := v.lines[line]
+	whole := l.National != "" && raw == l.Text && !strings.ContainsAny(l.Text, "/|")
+	if whole && (key == KeyAddress || key == KeyIssuingAuthority || key == KeyPlaceOfBirth) {
+		return l.National
+	}
+	return raw
+}
+
 // unsureDate is the confidence of a date whose day and month could be exchanged, or whose century was completed.
 const unsureDate = 0.8
 
 var (
-	numberForm     = regexp.MustCompile(`^[A-Z0-9][A-Z0-9 .\-/]{3,22}$`)
+	numberForm     = regexp.MustCompile(`^[A-Z0-9][A-Z0-9 .\-/()]{3,22}$`)
 	categoriesForm = regexp.MustCompile(`^[A-Z0-9 ,/\-+.]{1,40}$`)
 	codeForm       = regexp.MustCompile(`^[A-Z]{1,3}$`)
 )
@@ -190,25 +212,67 @@ func (v *visual) normalise(key Key, raw string) (value string, share float64, ok
 		value, ok = sexOf(text)
 		return value, 1, ok && !(v.mujer && foldText(text) == "M")
 	case KeyDocumentNumber, KeyPersonalNumber:
-		upper := strings.ToUpper(strings.Trim(text, " .:#"))
+		upper := strings.ToUpper(strings.Trim(dashes.Replace(text), " .:#"))
 		digits := strings.Count(digitsOnly.ReplaceAllString(upper, "#"), "#")
 		return strings.ReplaceAll(upper, " ", ""), 1, numberForm.MatchString(upper) && digits >= 2
 	case KeyLicenceCategories:
 		upper := strings.ToUpper(text)
+		upper = gluedCategories.Replace(upper)
 		separate := strings.FieldsFunc(upper, func(r rune) bool { return strings.ContainsRune(" ,;/", r) })
-		return strings.Join(separate, " "), 1, len(separate) > 0 && categoriesForm.MatchString(upper)
+		long := slices.ContainsFunc(separate, func(c string) bool { return len(c) > longestCategory })
+		return strings.Join(separate, " "), 1, len(separate) > 0 && !long && categoriesForm.MatchString(upper)
 	case KeyIssuingCountry:
 		code := strings.ToUpper(strings.Trim(text, " .<"))
 		return code, 1, codeForm.MatchString(code) && knownCode(code)
 	case KeyNationality:
 		return v.nationality(text)
 	case KeyAddress, KeyIssuingAuthority, KeyPlaceOfBirth:
+		text = strings.Trim(v.latinPart(text), " .:;,|")
+		if m := canadianCode.FindStringSubmatch(text); m != nil {
+			digits := strings.NewReplacer("O", "0", "I", "1")
+			text = m[1] + m[2] + digits.Replace(m[3]) + m[4] + " " + digits.Replace(m[5]) + m[6] + digits.Replace(m[7])
+		}
 		_, _, dated := parseDate(text, v.monthFirst, pastDate, v.at)
-		return text, 1, len(foldText(text)) >= 2 && !dated // a date in it belongs to another field
+		text = v.ownMarks(key, text)
+		return text, 1, (letterCount(text) >= 2 || officeCode.MatchString(text) && key == KeyIssuingAuthority) && !dated // a date in it belongs to another field
 	default:
-		return nameOf(text)
+		value, share, ok = nameOf(v.latinPart(text))
+		return v.ownMarks(key, value), share, ok
 	}
 }
+
+// latinPart is what of a text in two scripts, with a stroke between them, is in Latin letters. Letters of a script that the print recogniser
+// does not know look Latin: the state's own script comes first.
+func (v *visual) latinPart(text string) string {
+	parts := strings.FieldsFunc(text, func(r rune) bool { return r == '/' || r == '|' })
+	if len(parts) < 2 {
+		return text
+	}
+	if v.twoScripts {
+		return strings.TrimSpace(parts[len(parts)-1])
+	}
+	for _, part := range parts {
+		if _, script := foreignPart(part); script == "" && len(foldText(part)) >= 2 && foreignLetters(text) {
+			return strings.TrimSpace(part)
+		}
+	}
+	return text
+}
+
+// gluedCategories are pairs of categories whose stroke was lost; AM comes first where there are several.
+var gluedCategories = strings.NewReplacer("AMB", "AM B", "AMA", "AM A")
+
+// longestCategory has three letters or digits ("C1E"), and one more for what marks it off.
+const longestCategory = 4
+
+// dashes are the longer strokes that small print is taken for.
+var dashes = strings.NewReplacer("–", "-", "—", "-", "−", "-")
+
+// canadianCode is a postal code of Canada at the end of a line, behind its province: letters and digits take turns.
+var canadianCode = regexp.MustCompile(`^(.*\b(?:AB|BC|MB|NB|NL|NS|NT|NU|ON|PE|QC|SK|YT) )([A-Z])([0-9OI])([A-Z]) ?([0-9OI])([A-Z])([0-9OI])$`)
+
+// officeCode is an authority that is a number, as Ukraine prints it.
+var officeCode = regexp.MustCompile(`^\d{4}$`)
 
 var digitsOnly = regexp.MustCompile(`\d`)
 
@@ -221,13 +285,17 @@ func (v *visual) nationality(text string) (string, float64, bool) {
 	if name, whole, ok := v.countries.find(text); ok && whole && !name.state {
 		return name.code, 1, true
 	}
+	if code, ok := v.adjectives.find(text); ok {
+		return code, 1, true
+	}
 	letters := foldText(text)
 	return strings.ToUpper(text), 0.8, len(letters) >= 4 && !strings.ContainsAny(letters, "0123456789")
 }
 
 // nameOf accepts letters with the few marks that names have, at least two letters, no digits.
 func nameOf(text string) (string, float64, bool) {
-	text = strings.Trim(text, " .:,;*_-")
+	text = strings.Trim(text, " .:,;*_-/|")
+	text = zeroInWord.ReplaceAllString(text, "${1}O$2")
 	letters := 0
 	for _, r := range text {
 		switch {
@@ -238,18 +306,28 @@ func nameOf(text string) (string, float64, bool) {
 		}
 	}
 	const mostWords = 5 // longer ones are sentences
-	return strings.ToUpper(text), 1, letters >= 2 && len(strings.Fields(text)) <= mostWords
+	least := 2
+	if foreignLetters(text) { // a Chinese name can be one letter
+		least = 1
+	}
+	return strings.ToUpper(text), 1, letters >= least && len(strings.Fields(text)) <= mostWords
 }
+
+// zeroInWord is the digit for which the letter is taken in capitals.
+var zeroInWord = regexp.MustCompile(`(\p{Lu})0(\p{Lu})`)
 
 var sexWords = map[string]string{
 	"M": "M", "F": "F", "X": "X", "MALE": "M", "FEMALE": "F", "MASCULIN": "M", "FEMININ": "F", "MANNLICH": "M", "WEIBLICH": "F", "W": "F",
-	"MASCULINO": "M", "FEMENINO": "F", "MASCHIO": "M", "FEMMINA": "F", "HOMME": "M", "FEMME": "F", "HOMBRE": "M", "MUJER": "F", "H": "M", "V": "F", "K": "F", "MAN": "M", "VROUW": "F", "1M": "M", "2F": "F",
+	"MASCULINO": "M", "FEMENINO": "F", "MASCHIO": "M", "FEMMINA": "F", "HOMME": "M", "FEMME": "F", "HOMBRE": "M", "MUJER": "F", "H": "M", "V": "F", "K": "F", "MAN": "M", "VROUW": "F", "ZENA": "F", "MUZ": "M", "KADIN": "F", "ERKEK": "M", "MIES": "M", "NAINEN": "F", "FERFI": "M", "NO": "F", "1M": "M", "2F": "F",
 }
 
 // sexOf reads "F", "M/M", "Ж/F", "FEMALE": the last part that is a known word, since ICAO puts the international letter last.
 func sexOf(text string) (string, bool) {
 	parts := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("/ -.,:", r) })
 	for _, part := range slices.Backward(parts) {
+		if s := hanSex[part]; s != "" {
+			return s, true
+		}
 		if s, ok := sexWords[foldText(part)]; ok && len([]rune(part)) <= 10 {
 			return s, true
 		}
@@ -257,13 +335,38 @@ func sexOf(text string) (string, bool) {
 	return "", false
 }
 
-// nameAlone reads "Name" as the surname where the document also names the given names: German and Dutch documents do so.
+// nameAlone settles captions that name a part of the name on one document and all of it on another. "Name" is the surname where the
+// document also names the given names (Germany, the Netherlands), the given names where it names the surname (South Africa), and
+// "nome" or "nombre", given names beside a surname, all of the name where there is none (Brazil, Mexico).
 func (v *visual) nameAlone() {
 	full, hasFull := v.found[KeyFullName]
 	_, hasSurname := v.found[KeySurname]
-	_, hasGiven := v.found[KeyGivenNames]
-	if hasFull && !hasSurname && hasGiven {
+	given, hasGiven := v.found[KeyGivenNames]
+	switch {
+	case hasFull && !hasSurname && hasGiven:
 		v.found[KeySurname] = full
 		delete(v.found, KeyFullName)
+	case hasFull && hasSurname && !hasGiven:
+		v.found[KeyGivenNames] = full
+		delete(v.found, KeyFullName)
+	case hasGiven && !hasSurname && !hasFull && !v.heads(KeySurname) && v.headedByName():
+		v.found[KeyFullName] = given
+		delete(v.found, KeyGivenNames)
 	}
+}
+
+// heads says whether the side has a caption of a field.
+func (v *visual) heads(key Key) bool {
+	return slices.ContainsFunc(v.seen, func(c captioned) bool { return c.key == key })
+}
+
+// headedByName says whether the caption of the given names is the word for a name alone.
+func (v *visual) headedByName() bool {
+	for i, c := range v.seen {
+		if v.isCaption[i] && c.key == KeyGivenNames {
+			text := foldText(strings.TrimSuffix(v.lines[i].Text, c.value))
+			return text == "NOME" || text == "NOMBRE"
+		}
+	}
+	return false
 }

@@ -74,11 +74,14 @@ func (r *Reader) findZone(ctx context.Context, p *vision.Pyramid, boxes []ocr.Bo
 		}
 	}
 	if best == nil {
-		return nil, nil
+		return r.findPart(ctx, p, boxes)
 	}
 	best, err := r.refine(ctx, p, best)
-	if err != nil || !best.credible() {
+	if err != nil {
 		return nil, err
+	}
+	if !best.credible() {
+		return r.findPart(ctx, p, boxes)
 	}
 	return best, nil
 }
@@ -282,7 +285,7 @@ func (z *zone) clarity() float64 {
 // variants of the rows' geometry.
 func (z *zone) variants() [][]row {
 	var out [][]row
-	pitch := z.rows[0].length() / float64(len(z.reading.Lines[0]))
+	pitch := z.pitch()
 	change := func(left, right, taller float64) {
 		rows := make([]row, len(z.rows))
 		for i, r := range z.rows {
@@ -306,10 +309,17 @@ func (z *zone) variants() [][]row {
 // missing is the number of characters by which the rows are shorter than the distance of the lines makes them.
 func (z *zone) missing() float64 {
 	n := len(z.rows)
+	if n < len(z.reading.Lines) || n == 1 {
+		return 0
+	}
 	distance := z.rows[0].across(z.rows[n-1].middle()) / float64(n-1)
 	want := float64(len(z.reading.Lines[0])) * pitchOfSpacing * distance
-	pitch := z.rows[0].length() / float64(len(z.reading.Lines[0]))
-	return (want - z.rows[0].length()) / pitch
+	return (want - z.rows[0].length()) / z.pitch()
+}
+
+// pitch is the distance of two characters, in native pixels.
+func (z *zone) pitch() float64 {
+	return z.rows[0].length() / float64(len(z.reading.Lines[z.present()[0]]))
 }
 
 // quad is the zone with the margin of its line crops.
@@ -323,7 +333,7 @@ func (z *zone) angle() float64 { return z.rows[0].angle() }
 // size is the size of document that the zone's format belongs to.
 func (z *zone) size() Size {
 	switch z.reading.Format {
-	case mrz.TD1:
+	case mrz.TD1, mrz.FRADL, mrz.NLDDL, mrz.ISODL, mrz.CHEDL:
 		return ID1
 	case mrz.TD2, mrz.MRVB, mrz.FRAID:
 		return ID2
@@ -335,11 +345,13 @@ func (z *zone) size() Size {
 
 // pixelsPerMM follows from the pitch of ten characters an inch.
 func (z *zone) pixelsPerMM() float64 {
-	return z.rows[0].length() / (2.54 * float64(len(z.reading.Lines[0])))
+	return z.rows[len(z.rows)-1].length() / (2.54 * float64(len(z.reading.Lines[z.present()[len(z.rows)-1]])))
 }
 
-// places says whether the zone tells where the document lies: visas lie on a page of another size.
-func (z *zone) places() bool { return z.reading.Format != mrz.MRVA && z.reading.Format != mrz.MRVB }
+// places says whether the zone tells where the document lies: visas lie on a page of another size, licences have theirs where they like.
+func (z *zone) places() bool {
+	return z.reading.Format != mrz.MRVA && z.reading.Format != mrz.MRVB && z.onItsPage()
+}
 
 // document is the outline that the zone implies: the first character is 6 mm from the left edge on passports and 4 to 5 on cards, the
 // middle of the last line about 9.5 mm from the lower edge on passports and TD2 cards and 6.5 on TD1 cards (ICAO 9303-4 to -6).

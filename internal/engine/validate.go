@@ -48,6 +48,10 @@ func checkInput(r *document.Reading, policy check.Policy, at time.Time) check.In
 		}
 	}
 	in.SpecimenWords = r.Specimen
+	in.Alterations = map[check.Alteration]float64{}
+	for trace, measure := range r.Traces {
+		in.Alterations[check.Alteration(trace)] = measure
+	}
 	return in
 }
 

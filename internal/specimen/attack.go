@@ -20,11 +20,18 @@ const (
 	MRZEdited       AttackKind = "mrz_edited"       // characters of the machine readable zone replaced, with or without its digits
 	ScreenRecapture AttackKind = "screen_recapture" // a photograph of a screen that shows the document
 	PrintRecapture  AttackKind = "print_recapture"  // a photograph of a print of the document
+	MonochromeCopy  AttackKind = "monochrome_copy"  // a photograph of a black-and-white copy
+	AreaCloned      AttackKind = "area_cloned"      // in the file: a piece of one field copied over another
+	FieldRetouched  AttackKind = "field_retouched"  // in the file: one field wiped off and lettered anew
+	FieldSpliced    AttackKind = "field_spliced"    // in the file: one field taken out of another photograph
+	PortraitPasted  AttackKind = "portrait_pasted"  // in the file: another portrait laid over the holder's
 )
 
 // AttackKinds lists all, in a fixed order.
 func AttackKinds() []AttackKind {
-	return []AttackKind{PhotoReplaced, FieldEdited, MRZEdited, ScreenRecapture, PrintRecapture}
+	return []AttackKind{
+		PhotoReplaced, FieldEdited, MRZEdited, ScreenRecapture, PrintRecapture, MonochromeCopy, AreaCloned, FieldRetouched, FieldSpliced, PortraitPasted,
+	}
 }
 
 // Forgery is what was done, part of the truth. Fields and lines of the truth are as they are seen after it.
@@ -47,6 +54,9 @@ func (d *Document) AttackSide(kind AttackKind) int {
 // ErrInvalidArgument for a kind that is not known or that the side gives no hold for, such as a zone that is not there.
 func (d *Document) Attack(kind AttackKind, spec PhotoSpec, other *Portrait) (*Picture, error) {
 	index := d.AttackSide(kind)
+	if kind.digital() {
+		return d.attackFile(kind, index, spec, other)
+	}
 	view, err := d.frame(index, &spec)
 	if err != nil {
 		return nil, err
@@ -73,6 +83,8 @@ func (d *Document) Attack(kind AttackKind, spec PhotoSpec, other *Portrait) (*Pi
 		s = onScreen(r)
 	case PrintRecapture:
 		s = onPaper(r, f.rand)
+	case MonochromeCopy:
+		s = onCopier(r, f.rand)
 	default:
 		done = false
 	}

@@ -10,6 +10,11 @@ import (
 // backgrounds are what documents lie on.
 var backgrounds = []string{"wood", "dark wood", "cloth", "stone", "desk", "paper", "mottled"}
 
+// patterns are grounds with straight edges of their own, for the scene Patterned; scannerLid is what is white beside a scanned sheet.
+var patterns = []string{"chequered", "striped", "tiled", "planks"}
+
+const scannerLid = "scanner"
+
 // textureShare: textures are drawn at this share of the frame's size and scaled up; the camera's own grain gives the finest detail.
 const textureShare = 4
 
@@ -64,10 +69,63 @@ func (t *texture) shader(name string) func(x, y float64) color.RGBA {
 			return mix(base, rgbOf(0xC8C0B4), t.layers(x/60, y/60, 4))
 		}
 	}
+	if shade := t.pattern(name); shade != nil {
+		return shade
+	}
 	base := t.tone(0x39424E, 0x8C8F92, 0x1E2022)
 	return func(x, y float64) color.RGBA {
 		return mix(base, color.RGBA{255, 255, 255, 255}, 0.12*t.layers(x/120, y/120, 4))
 	}
+}
+
+// pattern gives the colour of a ground with straight edges, turned by a seeded angle; nil for another ground.
+func (t *texture) pattern(name string) func(x, y float64) color.RGBA {
+	sin, cos := math.Sincos(math.Pi * float64(t.salt>>8%1000) / 1000)
+	turned := func(x, y float64) (u, v float64) { return x*cos + y*sin, y*cos - x*sin }
+	light, dark := rgbOf(0xE8E2D6), t.tone(0xA03030, 0x2E5A8A, 0x3C6B45, 0x505050)
+	band := func(u, width float64) bool { return math.Mod(math.Abs(u), 2*width) < width }
+	switch name {
+	case "chequered":
+		return func(x, y float64) color.RGBA {
+			u, v := turned(x+5000, y+5000)
+			across := 0.0
+			for _, b := range [2]bool{band(u, 45), band(v, 45)} {
+				if b {
+					across += 0.5
+				}
+			}
+			return mix(light, dark, 0.85*across+0.1*t.noise(x/3, y/3))
+		}
+	case "striped":
+		return func(x, y float64) color.RGBA {
+			u, _ := turned(x+5000, y+5000)
+			if band(u, 28) {
+				return mix(dark, light, 0.1*t.noise(x/3, y/3))
+			}
+			return light
+		}
+	case "tiled":
+		return func(x, y float64) color.RGBA {
+			u, v := turned(x+5000, y+5000)
+			const tile, joint = 130, 3
+			if math.Mod(math.Abs(u), tile) < joint || math.Mod(math.Abs(v), tile) < joint {
+				return rgbOf(0x6A6660)
+			}
+			return mix(rgbOf(0xD9D4CA), rgbOf(0xBFB8AC), t.layers(x/90, y/90, 3))
+		}
+	case "planks":
+		return func(x, y float64) color.RGBA {
+			_, v := turned(x+5000, y+5000)
+			const plank, joint = 95, 2.5
+			if math.Mod(math.Abs(v), plank) < joint {
+				return rgbOf(0x2A1C12)
+			}
+			return mix(rgbOf(0x9A6B3F), rgbOf(0xC79A66), 0.6*t.noise(math.Floor(v/plank)*7, 3)+0.4*t.layers(x/300, y/60, 3))
+		}
+	case scannerLid:
+		return func(x, y float64) color.RGBA { return rgbOf(0xFBFBFA) }
+	}
+	return nil
 }
 
 // tone picks one of some colours by the salt.

@@ -22,6 +22,20 @@ import (
 //go:embed fonts/ocr-b.otf
 var ocrBFile []byte
 
+// Parts of freely licensed typefaces; fonts/README.md says which characters they have and how they were cut out.
+var (
+	//go:embed fonts/roboto.ttf
+	robotoFile []byte
+	//go:embed fonts/roboto-condensed.ttf
+	condensedFile []byte
+	//go:embed fonts/dejavu-serif.ttf
+	serifFile []byte
+	//go:embed fonts/dejavu-arabic.ttf
+	arabicFile []byte
+	//go:embed fonts/wqy-han.ttf
+	hanFile []byte
+)
+
 // typeface names one of the fonts that documents are set in.
 type typeface int
 
@@ -32,6 +46,11 @@ const (
 	italic
 	monospaced
 	ocrB
+	roman
+	condensed
+	serif
+	arabicFace
+	han
 	typefaces // their number
 )
 
@@ -46,7 +65,7 @@ type fontSet struct {
 
 func newFontSet() (*fontSet, error) {
 	set := &fontSet{}
-	for i, data := range [typefaces][]byte{goregular.TTF, gomedium.TTF, gobold.TTF, goitalic.TTF, gomono.TTF, ocrBFile} {
+	for i, data := range [typefaces][]byte{goregular.TTF, gomedium.TTF, gobold.TTF, goitalic.TTF, gomono.TTF, ocrBFile, robotoFile, condensedFile, serifFile, arabicFile, hanFile} {
 		font, err := sfnt.Parse(data)
 		if err != nil {
 			return nil, fmt.Errorf("font %d: %w", i, err)
@@ -122,19 +141,27 @@ type style struct {
 // glyphRun is text laid out along a baseline that starts at 0, 0.
 type glyphRun struct {
 	index  []sfnt.GlyphIndex
+	face   []typeface
 	offset []float64 // millimetres from the start
 	width  float64
 }
 
+// glyph finds a character in a typeface, else in those that have what most lack; a question mark where none has it.
+func (f *fontSet) glyph(r rune, face typeface) (typeface, sfnt.GlyphIndex) {
+	for _, at := range []typeface{face, roman, regular, serif, han, arabicFace} {
+		if index, err := f.fonts[at].GlyphIndex(&f.buffer, r); err == nil && index != 0 {
+			return at, index
+		}
+	}
+	index, _ := f.fonts[face].GlyphIndex(&f.buffer, '?')
+	return face, index
+}
+
 func (c *canvas) layOut(text string, s style) glyphRun {
-	font := c.fonts.fonts[s.face]
 	var run glyphRun
 	for _, r := range text {
-		index, err := font.GlyphIndex(&c.fonts.buffer, r)
-		if err != nil || index == 0 {
-			index, _ = font.GlyphIndex(&c.fonts.buffer, '?')
-		}
-		advance, err := font.GlyphAdvance(&c.fonts.buffer, index, fixed.I(fontUnits), 0)
+		face, index := c.fonts.glyph(r, s.face)
+		advance, err := c.fonts.fonts[face].GlyphAdvance(&c.fonts.buffer, index, fixed.I(fontUnits), 0)
 		if err != nil {
 			continue
 		}
@@ -144,7 +171,7 @@ func (c *canvas) layOut(text string, s style) glyphRun {
 			offset += (s.pitch - width) / 2
 			width = s.pitch
 		}
-		run.index = append(run.index, index)
+		run.index, run.face = append(run.index, index), append(run.face, face)
 		run.offset = append(run.offset, offset)
 		run.width += width + s.spread
 	}
@@ -162,7 +189,7 @@ func (c *canvas) text(text string, x, y float64, s style) vision.Rect {
 	sin, cos := math.Sincos(s.angle * math.Pi / 180)
 	k := s.size / fontUnits / 64
 	for i, index := range run.index {
-		segments, err := c.fonts.fonts[s.face].LoadGlyph(&c.fonts.buffer, index, fixed.I(fontUnits), nil)
+		segments, err := c.fonts.fonts[run.face[i]].LoadGlyph(&c.fonts.buffer, index, fixed.I(fontUnits), nil)
 		if err != nil || len(segments) == 0 {
 			continue
 		}

@@ -39,6 +39,9 @@ func (v *view) light(width, height int) *lights {
 			px, py := float64(i*lightCell), float64(j*lightCell)
 			x, y := px/float64(width)-0.5, py/float64(height)-0.5
 			gain := c.Exposure * (1 + slopeX*x + slopeY*y) * (1 - 0.18*(x*x+y*y))
+			if c.Background == scannerLid { // its lamp travels along
+				gain = c.Exposure
+			}
 			if c.Shadow > 0 {
 				distance := c.shadowLine[0]*x + c.shadowLine[1]*y - c.shadowLine[2]
 				gain *= 1 - c.Shadow*vision.Sigmoid(distance*40)
@@ -67,22 +70,26 @@ func (l *lights) row(y, width int, gain, lamp []float32) {
 
 func between(a, b, t float32) float32 { return a + (b-a)*t }
 
-// expose draws the sheet on its background in the light of the view.
-func (v *view) expose(s sheet, toSheet vision.Homography, spec PhotoSpec) *vision.RGB {
+// expose draws the sheets on their background in the light of the view.
+func (v *view) expose(things []lying, onSheet []vision.Homography, spec PhotoSpec) *vision.RGB {
 	out := background(v.capture.Background, spec.Width, spec.Height, spec.Seed)
 	light := v.light(spec.Width, spec.Height)
 	warmth := float32(math.Sqrt(v.capture.Warmth))
 	balance := [3]float32{warmth, 1, 1 / warmth}
-	// soft is the width of the shadow that the sheet throws on the table, drop how far it falls, in pixels of the sheet.
-	soft, drop := 1.6*s.scale, vision.Point{X: 0.5 * s.scale, Y: 0.8 * s.scale}
 	rows(spec.Height, func(from, to int) {
 		gain, lamp := make([]float32, spec.Width), make([]float32, spec.Width)
 		for y := from; y < to; y++ {
 			light.row(y, spec.Width, gain, lamp)
 			pixels := out.Pix[3*y*spec.Width : 3*(y+1)*spec.Width]
 			for x := range spec.Width {
-				at := toSheet.Apply(vision.Point{X: float64(x) + 0.5, Y: float64(y) + 0.5})
-				s.through(pixels[3*x:3*x+3:3*x+3], at, soft, drop, gain[x], lamp[x], &balance)
+				p := vision.Point{X: float64(x) + 0.5, Y: float64(y) + 0.5}
+				s, at := &things[0].sheet, onSheet[0].Apply(p)
+				for i := 1; i < len(things); i++ { // the sheets do not overlap: the nearest counts
+					if other := onSheet[i].Apply(p); things[i].sheet.outside(other)/things[i].sheet.scale < s.outside(at)/s.scale {
+						s, at = &things[i].sheet, other
+					}
+				}
+				s.through(pixels[3*x:3*x+3:3*x+3], at, gain[x], lamp[x], &balance)
 			}
 		}
 	})
@@ -90,7 +97,9 @@ func (v *view) expose(s sheet, toSheet vision.Homography, spec PhotoSpec) *visio
 }
 
 // through exposes one pixel that already holds the background; at is where its ray meets the sheet.
-func (s *sheet) through(p []byte, at vision.Point, soft float64, drop vision.Point, gain, lamp float32, balance *[3]float32) {
+func (s *sheet) through(p []byte, at vision.Point, gain, lamp float32, balance *[3]float32) {
+	// soft is the width of the shadow that the sheet throws on the table, drop how far it falls, in pixels of the sheet.
+	soft, drop := 1.6*s.scale, vision.Point{X: 0.5 * s.scale, Y: 0.8 * s.scale}
 	outside := s.outside(at)
 	if outside > 0.5 { // beside the sheet, perhaps in its shadow
 		if outside < 4*soft && !s.lit {

@@ -1,6 +1,7 @@
 package specimen
 
 import (
+	"strings"
 	"testing"
 
 	"golang.org/x/image/math/fixed"
@@ -25,11 +26,22 @@ func TestEveryFontHasTheGlyphsItIsUsedFor(t *testing.T) {
 			needed[regular] += s
 		}
 	}
-	for face, letters := range needed {
+	for _, words := range tongues {
+		for _, s := range words {
+			needed[regular] += s + upper(s)
+		}
+	}
+	for _, words := range monthWords {
+		needed[regular] += words
+	}
+	for _, card := range nationalCards() {
+		needed[card.value] += strings.Join(append(card.title, card.rows...), "")
+	}
+	for wanted, letters := range needed {
 		for _, r := range letters {
-			index, err := fonts.fonts[face].GlyphIndex(&fonts.buffer, r)
-			if err != nil || index == 0 {
-				t.Errorf("typeface %d has no %q", face, r)
+			face, index := fonts.glyph(r, wanted)
+			if mark, _ := fonts.fonts[face].GlyphIndex(&fonts.buffer, '?'); index == 0 || index == mark && r != '?' {
+				t.Errorf("typeface %d has no %q", wanted, r)
 				continue
 			}
 			segments, err := fonts.fonts[face].LoadGlyph(&fonts.buffer, index, fixed.I(fontUnits), nil)

@@ -19,6 +19,15 @@ type issuer struct {
 	men      []string
 	states   []string // subdivisions that issue driving licences by AAMVA
 	euMember bool
+	// latin writes each name of another script in Latin letters: documents print both; names without an entry stand as they are.
+	latin map[string]string
+	// beside are the languages of captions after the issuer's own, english where nil; own replaces words of the tables.
+	beside []int
+	own    map[string]string
+	// dates are the ways to print dates that documents of the issuer use, see dateStyle.
+	dates []string
+	// mixed is for issuers that print names in small letters after the first.
+	mixed bool
 }
 
 // palette is what a document's ground is printed in.
@@ -71,7 +80,7 @@ var captionOf = map[string][languages]string{
 
 // issuers are the states whose formats can be generated. The people, streets and offices are invented from common words.
 func issuers() []*issuer {
-	return []*issuer{
+	return append([]*issuer{
 		{
 			code: "UTO", name: "UTOPIA", english: "UTOPIA", citizen: "UTOPIAN", language: english,
 			colours:  palette{0xEDF3EE, 0x5E9C86, 0xC79A5B, 0x1F5B48},
@@ -94,7 +103,7 @@ func issuers() []*issuer {
 		{
 			code: "FRA", name: "RÉPUBLIQUE FRANÇAISE", english: "FRENCH REPUBLIC", citizen: "FRANÇAISE", language: french,
 			colours: palette{0xEFF2F8, 0x8BA3CF, 0xD49AA2, 0x27407C},
-			number:  map[Kind]string{Passport: "99AA99999", IDCardTD1: "A9A#9A9A9", IDCardTD2: "99AA99999", VisaA: "999999999", VisaB: "999999999", ResidencePermit: "A9AA9A9A9", LicenceEU: "99AA99999"},
+			number:  map[Kind]string{Passport: "99AA99999", IDCardTD1: "A9A#9A9A9", IDCardTD2: "99AA99999", VisaA: "999999999", VisaB: "999999999", ResidencePermit: "A9AA9A9A9", LicenceEU: "99AA99999", IDCardNational: "999999999999"},
 			offices: []string{"PRÉFECTURE DE VALMONT", "SOUS-PRÉFECTURE DE BOISCLAIR"}, postcode: "99999",
 			towns: []string{"Valmont", "Boisclair", "Saint-Étienne", "Orléans", "Besançon"}, streets: []string{"Rue des Tilleuls", "Avenue de la Gare", "Impasse du Moulin"},
 			surnames: []string{"Lefèvre", "Garçon", "Benoît", "D'Aubigné", "Moreau", "Fontaine", "Saint-Martin"},
@@ -103,7 +112,7 @@ func issuers() []*issuer {
 		{
 			code: "ESP", name: "REINO DE ESPAÑA", english: "KINGDOM OF SPAIN", citizen: "ESPAÑOLA", language: spanish,
 			colours:  palette{0xF4F0EA, 0xC99B8B, 0x9DB39B, 0x7A2C2C},
-			number:   map[Kind]string{Passport: "AAA999999", IDCardTD1: "AAA999999", IDCardTD2: "AAA999999", VisaA: "999999999", VisaB: "999999999", ResidencePermit: "E99999999", LicenceEU: "99999999-A"},
+			number:   map[Kind]string{Passport: "AAA999999", IDCardTD1: "AAA999999", IDCardTD2: "AAA999999", VisaA: "999999999", VisaB: "999999999", ResidencePermit: "E99999999", LicenceEU: "99999999-A", IDCardNational: "AAA999999"},
 			personal: "99999999A", offices: []string{"EQUIPO 08999A6D1", "DIRECCIÓN GENERAL DE VALDERÍO"}, postcode: "99999",
 			towns: []string{"Valderío", "Peñafiel", "Cádiz", "Logroño", "A Coruña"}, streets: []string{"Calle del Olmo", "Plaza Mayor", "Avenida del Río"},
 			surnames: []string{"García Muñoz", "Peña Ibáñez", "López Nuñez", "Ruiz", "Castaño Gil"}, women: []string{"María", "Begoña", "Inés", "Lucía", "Nuria"}, men: []string{"José", "Íñigo", "Álvaro", "Martín", "Raúl"}, euMember: true,
@@ -111,7 +120,7 @@ func issuers() []*issuer {
 		{
 			code: "ITA", name: "REPUBBLICA ITALIANA", english: "ITALIAN REPUBLIC", citizen: "ITALIANA", language: italian,
 			colours: palette{0xEFF4EE, 0x86B49A, 0xBBA0C0, 0x2C5A3C},
-			number:  map[Kind]string{Passport: "AA9999999", IDCardTD1: "AA99999AA", IDCardTD2: "AA9999999", VisaA: "999999999", VisaB: "999999999", ResidencePermit: "A99999999", LicenceEU: "A99A999999A"},
+			number:  map[Kind]string{Passport: "AA9999999", IDCardTD1: "AA99999AA", IDCardTD2: "AA9999999", VisaA: "999999999", VisaB: "999999999", ResidencePermit: "A99999999", LicenceEU: "A99A999999A", IDCardNational: "AA99999AA"},
 			offices: []string{"COMUNE DI ROCCABELLA", "QUESTURA DI MONTEFIORE"}, postcode: "99999",
 			towns: []string{"Roccabella", "Montefiore", "Forlì", "Cefalù"}, streets: []string{"Via dei Pini", "Corso Garibaldi", "Piazza del Pozzo"},
 			surnames: []string{"Nicolò", "De Santis", "Ferrari", "D'Angelo", "Conti", "Pavarò"}, women: []string{"Giulia", "Niccolina", "Chiara", "Rosalìa"}, men: []string{"Nicolò", "Matteo", "Andrea", "Luca", "Giosuè"}, euMember: true,
@@ -155,9 +164,9 @@ func issuers() []*issuer {
 			offices: []string{"UNITED STATES DEPARTMENT OF STATE"}, postcode: "99999",
 			towns: []string{"Springvale", "Oak Hollow", "Fairwater", "Cedar Point"}, streets: []string{"Maple Street", "Main Street", "Lakeview Drive", "Elm Avenue"},
 			surnames: []string{"Harper", "Whitfield", "Delgado", "Nguyen", "Washington", "McAllister"}, women: []string{"Emily", "Janelle", "Rosa", "Carol", "Tamika"}, men: []string{"James", "Robert", "Luis", "Darnell", "Walter"},
-			states: []string{"CA", "NY", "TX", "WA", "FL", "OH"},
+			states: []string{"CA", "NY", "TX", "WA", "FL", "OH"}, beside: []int{french, spanish}, dates: []string{"02 Jan 2006"},
 		},
-	}
+	}, furtherIssuers()...)
 }
 
 // issuerOf finds an issuer that gives out the kind; nil when there is none.
@@ -172,12 +181,11 @@ func issuerOf(code string, kind Kind) *issuer {
 
 // caption is how the issuer heads a field: its own language, then English.
 func (i *issuer) caption(key string) string {
-	words := captionOf[key]
 	if i.language == english {
-		return words[english]
+		return say(english, key)
 	}
-	return words[i.language] + " / " + words[english]
+	return say(i.language, key) + " / " + say(english, key)
 }
 
 // word is a title in the issuer's own language.
-func (i *issuer) word(key string) string { return captionOf[key][i.language] }
+func (i *issuer) word(key string) string { return say(i.language, key) }

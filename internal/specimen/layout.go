@@ -54,6 +54,8 @@ type printed struct {
 	text  string
 	x, y  float64
 	style style
+	// room is the width that the text may take, 0 for up to the edge; follows, where not 0, sets the text that far behind the one before it.
+	room, follows float64
 }
 
 // Sizes of text in millimetres an em, as data pages have them.
@@ -65,18 +67,18 @@ const (
 // write is a caption with its value below it.
 func (s *side) write(field, caption, value string, x, y float64, k float64) {
 	s.texts = append(s.texts,
-		printed{"", caption, x, y, style{face: regular, size: captionSize * k, ink: solid(0x44505A)}},
-		printed{field, value, x, y + 3.3*k, style{face: medium, size: valueSize * k, ink: solid(0x14181C)}})
+		printed{text: caption, x: x, y: y, style: style{face: regular, size: captionSize * k, ink: solid(0x44505A)}},
+		printed{field: field, text: value, x: x, y: y + 3.3*k, style: style{face: medium, size: valueSize * k, ink: solid(0x14181C)}})
 }
 
 // label is text that states no field.
 func (s *side) label(text string, x, y float64, k style) {
-	s.texts = append(s.texts, printed{"", text, x, y, k})
+	s.texts = append(s.texts, printed{text: text, x: x, y: y, style: k})
 }
 
 // value is a field without a caption of its own.
 func (s *side) value(field, text string, x, y float64, k style) {
-	s.texts = append(s.texts, printed{field, text, x, y, k})
+	s.texts = append(s.texts, printed{field: field, text: text, x: x, y: y, style: k})
 }
 
 // title is the head of a document: the state, and what the document is.
@@ -135,6 +137,46 @@ func upper(s string) string { return strings.ToUpper(s) }
 
 // layOut places everything on the sides.
 func (d *Document) layOut(r *rand.Rand) {
+	if !d.house(r) {
+		d.layOutDesigned(r)
+	} else {
+		d.layOutHouse()
+	}
+	d.placeLicenceZone()
+	for i, s := range d.sides {
+		s.name = []string{"front", "back"}[i]
+		s.seed = r.Uint64()
+		if s.colours == (palette{}) {
+			s.colours = d.from.colours
+		}
+	}
+}
+
+// layOutDesigned places everything in a design of the issuer.
+func (d *Document) layOutDesigned(r *rand.Rand) {
+	g := newDesign(r, d.from)
+	switch d.Kind {
+	case Passport:
+		d.sides = []*side{d.designedPassport(g)}
+	case IDCardTD1:
+		d.sides = []*side{d.designedCard(g, "identity_card"), d.designedBack(g)}
+	case ResidencePermit:
+		d.sides = []*side{d.designedCard(g, "residence_permit"), d.designedBack(g)}
+	case IDCardTD2:
+		d.sides = []*side{d.designedTD2(g)}
+	case IDCardNational, LicenceNational:
+		d.sides = []*side{d.nationalFront(r)}
+	case LicenceEU:
+		d.sides = []*side{d.designedLicence(r), d.licenceBack()}
+	case LicenceAAMVA:
+		d.sides = []*side{d.designedAmerican(r), d.americanBack()}
+	default:
+		d.layOutHouse()
+	}
+}
+
+// layOutHouse places everything as documents of Utopia have it.
+func (d *Document) layOutHouse() {
 	switch d.Kind {
 	case Passport:
 		d.sides = []*side{d.passportPage()}
@@ -152,13 +194,6 @@ func (d *Document) layOut(r *rand.Rand) {
 		d.sides = []*side{d.licenceFront(), d.licenceBack()}
 	case LicenceAAMVA:
 		d.sides = []*side{d.americanFront(), d.americanBack()}
-	}
-	for i, s := range d.sides {
-		s.name = []string{"front", "back"}[i]
-		s.seed = r.Uint64()
-		if s.colours == (palette{}) {
-			s.colours = d.from.colours
-		}
 	}
 }
 
@@ -193,7 +228,7 @@ func (d *Document) passportPage() *side {
 }
 
 // captionShort is the caption in the issuer's language alone, for narrow places.
-func (i *issuer) captionShort(key string) string { return captionOf[key][i.language] }
+func (i *issuer) captionShort(key string) string { return say(i.language, key) }
 
 // citizen is the nationality as printed beside the portrait.
 func (d *Document) citizen() string {

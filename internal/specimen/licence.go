@@ -46,7 +46,8 @@ func (d *Document) licenceFront() *side {
 
 // flagLetters is the state's sign within the ring of stars.
 func (d *Document) flagLetters() string {
-	signs := map[string]string{"UTO": "UT", "D": "D", "FRA": "F", "ESP": "E", "ITA": "I", "NLD": "NL", "POL": "PL", "PRT": "P", "SWE": "S"}
+	signs := map[string]string{"UTO": "UT", "D": "D", "FRA": "F", "ESP": "E", "ITA": "I", "NLD": "NL", "POL": "PL", "PRT": "P", "SWE": "S", "IRL": "IRL", "BEL": "B", "AUT": "A",
+		"ROU": "RO", "CZE": "CZ", "GRC": "GR", "BGR": "BG", "HUN": "H", "HRV": "HR", "DNK": "DK", "FIN": "FIN"}
 	return signs[d.from.code]
 }
 
@@ -70,7 +71,8 @@ func (d *Document) licenceBack() *side {
 }
 
 // stateNames are the jurisdictions of the specimens from North America, as their licences head them.
-var stateNames = map[string]string{"CA": "CALIFORNIA", "NY": "NEW YORK STATE", "TX": "TEXAS", "WA": "WASHINGTON", "FL": "FLORIDA", "OH": "OHIO"}
+var stateNames = map[string]string{"CA": "CALIFORNIA", "NY": "NEW YORK STATE", "TX": "TEXAS", "WA": "WASHINGTON", "FL": "FLORIDA", "OH": "OHIO",
+	"ON": "ONTARIO", "BC": "BRITISH COLUMBIA", "AB": "ALBERTA", "NS": "NOVA SCOTIA"}
 
 // americanFront is a driver license as the AAMVA Card Design Standard lays out its data elements.
 func (d *Document) americanFront() *side {

@@ -2,19 +2,23 @@ package specimen
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"ekyc"
+	"ekyc/internal/document/barcode"
+	"ekyc/internal/vision"
 )
 
 // Order asks for a folder of specimens. Every item depends on the order's seed and its own number alone.
 type Order struct {
 	Seed   uint64
-	Kinds  []Kind // taken in turn; empty: all
-	Forms  []Form // taken in turn, one for each round of the kinds; empty: all
-	Issuer string // "" for any; kinds that it does not issue are left out
+	Kinds  []Kind  // taken in turn; empty: all
+	Forms  []Form  // taken in turn, one for each round of the kinds; empty: all
+	Scenes []Scene // of the photographs, taken in turn, one for each round of the kinds and forms; empty: Plain
+	Issuer string  // "" for any; kinds that it does not issue are left out
 	// Difficulty of the photographs; nil lets each item draw its own from 0 to 1.
 	Difficulty    *float64
 	Width, Height int // of the photographs; 0: twelve megapixels
@@ -38,6 +42,14 @@ func (o *Order) Validate() error {
 	for _, f := range o.Forms {
 		if f != Clean && f != Photo && f != Forged {
 			return ekyc.Errorf(ekyc.ErrInvalidArgument, "there is no form %q; there are clean, photo and attack", f)
+		}
+	}
+	if len(o.Scenes) == 0 {
+		o.Scenes = []Scene{Plain}
+	}
+	for _, s := range o.Scenes {
+		if !slices.Contains(Scenes(), s) {
+			return ekyc.Errorf(ekyc.ErrInvalidArgument, "there is no scene %q; there are %s", s, joined(Scenes()))
 		}
 	}
 	if d := o.Difficulty; d != nil && !(*d >= 0 && *d <= 1) {
@@ -86,6 +98,9 @@ func (o *Order) Make(i int) ([]*Picture, error) {
 		return nil, err
 	}
 	photo := PhotoSpec{Seed: seed, Width: o.Width, Height: o.Height, Difficulty: difficulty}
+	if form == Photo {
+		photo.Scene = o.Scenes[i/(len(o.Kinds)*len(o.Forms))%len(o.Scenes)]
+	}
 	var pictures []*Picture
 	if form == Forged {
 		pictures, err = o.forge(d, photo, other, i)
@@ -105,7 +120,7 @@ func (o *Order) Make(i int) ([]*Picture, error) {
 func show(d *Document, form Form, photo PhotoSpec) ([]*Picture, error) {
 	var out []*Picture
 	for side, s := range d.sides {
-		if side > 0 && len(s.zone) == 0 && s.barcode.Area() == 0 {
+		if side > 0 && (!s.says() || photo.Scene == BothSides) {
 			continue
 		}
 		var p *Picture
@@ -152,17 +167,53 @@ func fileName(i int, t Truth, sides bool) string {
 
 // Label is an entry of labels.json as `ekyc bench` reads it in documents/ (docs/bench.md).
 type Label struct {
-	File      string            `json:"file"`
-	Back      string            `json:"back,omitempty"`
-	Type      string            `json:"type"`
-	Country   string            `json:"country"`
-	MRZFormat string            `json:"mrz_format,omitempty"`
-	MRZ       []string          `json:"mrz"` // null when neither side has one
-	MRZValid  bool              `json:"mrz_valid"`
-	Fields    map[string]string `json:"fields"`
-	Holder    string            `json:"holder"`
-	Truth     string            `json:"truth"`
-	Attack    string            `json:"attack,omitempty"`
+	File        string            `json:"file"`
+	Back        string            `json:"back,omitempty"`
+	Type        string            `json:"type"`
+	Country     string            `json:"country"`
+	MRZFormat   string            `json:"mrz_format,omitempty"`
+	MRZ         []string          `json:"mrz"` // null when neither side has one
+	MRZValid    bool              `json:"mrz_valid"`
+	Fields      map[string]string `json:"fields"`
+	Holder      string            `json:"holder"`
+	Truth       string            `json:"truth"`
+	Kind        Kind              `json:"kind"`
+	Printed     []string          `json:"printed"` // keys of the fields that are printed for people
+	Attack      string            `json:"attack,omitempty"`
+	AttackField string            `json:"attack_field,omitempty"` // which it concerns
+	Places      []Place           `json:"places,omitempty"`       // of the pictures of File and Back
+}
+
+// Place is where the document of one generated picture lies, and what machines can read on it.
+type Place struct {
+	Scene      Scene       `json:"scene,omitempty"` // empty for a clean render
+	Difficulty float64     `json:"difficulty"`
+	Quad       vision.Quad `json:"quad"`     // from the document's own top left clockwise as it is read
+	Mirrored   bool        `json:"mirrored"` // the picture shows it so
+	MRZ        []string    `json:"mrz,omitempty"`
+	Barcode    string      `json:"barcode,omitempty"`   // its text
+	Module     float64     `json:"module_px,omitempty"` // width of one of its modules
+	Tilt       float64     `json:"tilt_deg,omitempty"`  // the larger of the camera's two
+	Blur       float64     `json:"blur_px,omitempty"`   // sigma of the lens and length of the hand's movement together
+	Neighbour  *Neighbour  `json:"neighbour,omitempty"` // what else lies in the picture
+}
+
+// placeOf states the place of a picture.
+func placeOf(t Truth) Place {
+	p := Place{Scene: t.Scene, Quad: t.Quad, Mirrored: t.Scene == Mirrored, MRZ: t.MRZ, Neighbour: t.Neighbour}
+	if c := t.Capture; c != nil {
+		p.Difficulty, p.Tilt, p.Blur = c.Difficulty, max(math.Abs(c.TiltX), math.Abs(c.TiltY)), c.Blur+c.Motion/2
+	}
+	if t.Barcode == nil {
+		return p
+	}
+	p.Barcode = t.Barcode.Payload
+	for _, r := range t.Regions {
+		if symbol, err := barcode.EncodePDF417([]byte(t.Barcode.Payload), 0); r.Name == regionBarcode && err == nil {
+			p.Module = r.Quad.Width() / float64(symbol.Gray(1).Width)
+		}
+	}
+	return p
 }
 
 // labelNames are fields whose names in the labels differ from those of the API.
@@ -172,13 +223,13 @@ var labelNames = map[string]string{"date_of_birth": "birth_date", "date_of_issue
 func LabelOf(pictures []*Picture) Label {
 	front := pictures[0].Truth
 	l := Label{
-		File: front.File, Country: front.Country, Fields: map[string]string{}, Truth: "generated",
+		File: front.File, Country: front.Country, Fields: map[string]string{}, Truth: "generated", Kind: front.Kind, Printed: []string{},
 		Holder: fmt.Sprintf("%s %s %d", front.Holder.Surname, front.Holder.GivenNames, front.Seed),
 	}
 	switch front.Kind {
 	case Passport, ResidencePermit:
 		l.Type = string(front.Kind)
-	case IDCardTD1, IDCardTD2:
+	case IDCardTD1, IDCardTD2, IDCardNational:
 		l.Type = "id_card"
 	case VisaA, VisaB:
 		l.Type = "visa"
@@ -189,9 +240,15 @@ func LabelOf(pictures []*Picture) Label {
 		l.Back = pictures[1].Truth.File
 	}
 	if front.Forgery != nil {
-		l.Attack = string(front.Forgery.Kind)
+		l.Attack, l.AttackField = string(front.Forgery.Kind), front.Forgery.Field
 	}
 	for _, p := range pictures {
+		l.Places = append(l.Places, placeOf(p.Truth))
+		for _, g := range p.Truth.Regions {
+			if p.Truth.Fields[g.Name] != "" && !slices.Contains(l.Printed, g.Name) {
+				l.Printed = append(l.Printed, g.Name)
+			}
+		}
 		if p.Truth.MRZ != nil {
 			l.MRZ, l.MRZFormat, l.MRZValid = p.Truth.MRZ, p.Truth.MRZFormat, p.Truth.MRZValid
 		}

@@ -18,7 +18,7 @@ func (d *Document) composePayload() error {
 	payload, err := barcode.Compose(barcode.Licence{
 		IssuingJurisdiction: d.state, DocumentNumber: d.Number, Surname: upper(p.Surname), GivenName: first, MiddleName: others,
 		BirthDate: iso(p.Born), IssueDate: iso(d.Issued), ExpiryDate: iso(d.Expires), Sex: p.Sex,
-		Street: street, City: city, Jurisdiction: d.state, PostalCode: postal, Country: "USA",
+		Street: street, City: city, Jurisdiction: d.state, PostalCode: postal, Country: d.from.code,
 		EyeColour: "BRO", HeightCM: p.HeightCM, Class: "C", Compliance: "F",
 		Discriminator: fmt.Sprintf("SPECIMEN%08d", d.spec.Seed%100_000_000),
 	}, aamvaVersion)
@@ -33,7 +33,12 @@ func (d *Document) composePayload() error {
 // americanAddress splits the invented address "STREET 12, 99999 TOWN" the American way.
 func (d *Document) americanAddress() (street, city, postal string) {
 	line, place, _ := strings.Cut(upper(d.Holder.Address), ", ")
-	postal, city, _ = strings.Cut(place, " ")
+	words := 1
+	if d.from.code == "CAN" { // "A9A 9A9"
+		words = 2
+	}
+	parts := strings.Fields(place)
+	postal, city = strings.Join(parts[:words], " "), strings.TrimSuffix(strings.Join(parts[words:], " "), " CAN")
 	name, number, _ := cutLast(line, " ")
 	return number + " " + name, city, postal
 }

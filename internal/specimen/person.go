@@ -17,6 +17,8 @@ type Person struct {
 	Nationality  string    `json:"nationality"` // as ICAO prints it
 	Address      string    `json:"address"`
 	HeightCM     int       `json:"height_cm"`
+
+	nationalSurname, nationalGiven string // in the script of the issuer where that is not Latin
 }
 
 // FullName is given names and surname as written.
@@ -41,15 +43,36 @@ func invent(r *rand.Rand, from *issuer, sex string, at time.Time) Person {
 	p.Surname = pick(r, from.surnames)
 	first := r.IntN(len(given))
 	p.GivenNames = given[first]
-	if r.IntN(3) > 0 {
+	if r.IntN(3) > 0 && from.language != chinese && from.language != chineseTraditional {
 		second := (first + 1 + r.IntN(len(given)-1)) % len(given)
 		p.GivenNames += " " + given[second]
 	}
 	days := youngest*365 + r.IntN((oldest-youngest)*365)
 	p.Born = at.AddDate(0, 0, -days)
-	p.PlaceOfBirth = pick(r, from.towns)
+	p.PlaceOfBirth = from.inLatin(pick(r, from.towns))
 	p.Address = fmt.Sprintf("%s %d, %s %s", pick(r, from.streets), 1+r.IntN(140), postcode(r, from), pick(r, from.towns))
+	if from.latin != nil {
+		p.nationalSurname, p.nationalGiven = p.Surname, p.GivenNames
+		p.Surname, p.GivenNames = from.inLatin(p.Surname), from.inLatin(p.GivenNames)
+	}
 	return p
+}
+
+// inLatin writes words of the issuer's script in Latin letters.
+func (i *issuer) inLatin(s string) string {
+	if i.latin == nil {
+		return s
+	}
+	if whole := i.latin[s]; whole != "" {
+		return whole
+	}
+	words := strings.Fields(s)
+	for k, w := range words {
+		if latin := i.latin[w]; latin != "" {
+			words[k] = latin
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 func postcode(r *rand.Rand, from *issuer) string { return pattern(r, from.postcode) }

@@ -28,6 +28,7 @@ type PhotoSpec struct {
 	Turn *float64
 	// Coverage is the share of the frame's width or height, whichever binds, that the document takes; 0: the seed draws 0.6 to 0.9.
 	Coverage float64
+	Scene    Scene // empty: Plain
 }
 
 // Capture is what a camera did, part of the truth.
@@ -73,6 +74,14 @@ type sheet struct {
 
 // Photograph takes a picture of one side and encodes it as JPEG. It fails with ErrInvalidArgument for a size out of range.
 func (d *Document) Photograph(sideIndex int, spec PhotoSpec) (*Picture, error) {
+	switch spec.Scene {
+	case BothSides:
+		return d.photographBoth(spec)
+	case TwoDocuments:
+		return d.photographTwo(sideIndex, spec)
+	case Scan, Page:
+		return d.scan(sideIndex, spec)
+	}
 	view, err := d.frame(sideIndex, &spec)
 	if err != nil {
 		return nil, err
@@ -96,6 +105,8 @@ type view struct {
 	size    size
 	dpi     float64 // at which a render has about the resolution of the photograph
 	rand    *rand.Rand
+
+	quarters int // turns clockwise that the finished picture is given: it was fed to a scanner sideways
 }
 
 // frame draws the geometry of the photograph.
@@ -112,10 +123,21 @@ func (d *Document) frame(sideIndex int, spec *PhotoSpec) (*view, error) {
 	r := chance(spec.Seed, "photograph "+string(d.Kind)+d.sides[sideIndex].name)
 	v := &view{size: d.sides[sideIndex].size, rand: r}
 	v.capture = drawCapture(r, *spec)
-	place := v.projection(*spec)
+	switch extra := chance(spec.Seed, "scene"); spec.Scene {
+	case Patterned:
+		v.capture.Background = pick(extra, patterns)
+	case QuarterTurn:
+		v.capture.Turn = (2*extra.Float64()-1)*(2+10*spec.Difficulty) + 90*float64(extra.IntN(4))
+	}
+	v.aim(*spec)
+	return v, nil
+}
+
+// aim sets the camera so that what v.size spans fills the wanted share of the frame.
+func (v *view) aim(spec PhotoSpec) {
+	place := v.projection(spec)
 	v.capture.PixelsPerMM = place.Width() / v.size.width
 	v.dpi = min(maxRenderDPI, max(MinDPI, v.capture.PixelsPerMM*millimetresPerInch*1.15))
-	return v, nil
 }
 
 // maxRenderDPI bounds the render behind a photograph: finer detail than this is lost to the lens.
@@ -193,29 +215,109 @@ func (v *view) projection(spec PhotoSpec) vision.Quad {
 	return q
 }
 
-// shoot photographs a sheet and completes the truth.
+// shoot photographs a sheet that fills the view and completes the truth.
 func shoot(s sheet, v *view, spec PhotoSpec, t Truth) (*Picture, error) {
-	millimetres := vision.Rect{X1: v.size.width, Y1: v.size.height}.Quad()
-	onPhoto := v.capture.Homography.ApplyQuad(millimetres)
-	toPhoto, ok := vision.Between(s.document, onPhoto)
-	toSheet, back := vision.Between(onPhoto, s.document)
-	if !ok || !back {
+	return v.take([]lying{{s, vision.Rect{X1: v.size.width, Y1: v.size.height}.Quad()}}, spec, t)
+}
+
+// take photographs what lies on the table and completes the truth, which is of the first sheet.
+func (v *view) take(things []lying, spec PhotoSpec, t Truth) (*Picture, error) {
+	toPhoto := v.capture.Homography // from millimetres of the table
+	table := vision.Rect{X1: v.size.width, Y1: v.size.height}.Quad()
+	toTable, ok := vision.Between(toPhoto.ApplyQuad(table), table)
+	onPhoto, onSheet := make([]vision.Homography, len(things)), make([]vision.Homography, len(things))
+	for i, l := range things {
+		var there, back bool
+		place := toPhoto.ApplyQuad(l.document)
+		onPhoto[i], there = vision.Between(l.sheet.document, place)
+		onSheet[i], back = vision.Between(place, l.sheet.document)
+		ok = ok && there && back
+	}
+	if !ok {
 		return nil, ekyc.Errorf(ekyc.ErrInternal, "the view of the specimen is degenerate")
 	}
-	v.capture.Homography = toPhoto
-	picture := v.expose(s, toSheet, spec)
+	picture := v.expose(things, onSheet, spec)
+	if spec.Scene == Fingers {
+		r := chance(spec.Seed, "fingers")
+		v.cover(picture, toTable, hold(r, table, hidden(things[0])), pick(r, skins))
+	}
+	v.capture.Homography = onPhoto[0]
 	blur(picture, v.capture.Blur)
 	smear(picture, v.capture.Motion)
 	grain(picture, v.capture.Noise, spec.Seed)
+	t.Width, t.Height, t.Capture, t.Scene = spec.Width, spec.Height, &v.capture, spec.Scene
+	if t.Scene == "" {
+		t.Scene = Plain
+	}
+	t.place(things, onPhoto)
+	switch {
+	case spec.Scene == Mirrored:
+		picture = picture.Mirror()
+		t.move(func(p vision.Point) vision.Point { return vision.Point{X: float64(spec.Width) - p.X, Y: p.Y} })
+	case v.quarters > 0:
+		for range v.quarters {
+			height := float64(picture.Height)
+			picture = picture.Rotate90(1)
+			t.move(func(p vision.Point) vision.Point { return vision.Point{X: height - p.Y, Y: p.X} })
+		}
+		t.Width, t.Height = picture.Width, picture.Height
+		v.capture.Turn += 90 * float64(v.quarters)
+	}
 	data, err := vision.EncodeJPEG(picture, v.capture.JPEGQuality)
 	if err != nil {
 		return nil, err
 	}
-	t.Width, t.Height, t.Capture = spec.Width, spec.Height, &v.capture
-	t.Quad = toPhoto.ApplyQuad(s.document)
-	t.Regions = nil
-	for _, r := range s.regions {
-		t.Regions = append(t.Regions, Region{r.Name, toPhoto.ApplyQuad(r.Quad)})
-	}
 	return &Picture{data, t}, nil
+}
+
+// place states where the sheets and their parts came to lie.
+func (t *Truth) place(things []lying, onPhoto []vision.Homography) {
+	t.Quad = onPhoto[0].ApplyQuad(things[0].sheet.document)
+	t.Regions = nil
+	for i, l := range things {
+		if i > 0 && !t.Neighbour.Same {
+			break
+		}
+		for _, r := range l.sheet.regions {
+			t.Regions = append(t.Regions, Region{r.Name, onPhoto[i].ApplyQuad(r.Quad)})
+		}
+	}
+	if t.Neighbour != nil {
+		t.Neighbour.Quad = onPhoto[1].ApplyQuad(things[1].sheet.document)
+	}
+}
+
+// move carries every place of the truth along when the picture is mirrored or turned.
+func (t *Truth) move(by func(vision.Point) vision.Point) {
+	quad := func(q *vision.Quad) {
+		for i := range q {
+			q[i] = by(q[i])
+		}
+	}
+	quad(&t.Quad)
+	for i := range t.Regions {
+		quad(&t.Regions[i].Quad)
+	}
+	if t.Neighbour != nil {
+		quad(&t.Neighbour.Quad)
+	}
+	for i := range t.Capture.Glare {
+		t.Capture.Glare[i].Center = by(t.Capture.Glare[i].Center)
+	}
+	bounds := vision.Rect{X1: 1000, Y1: 1000}.Quad()
+	moved := t.Capture.Homography.ApplyQuad(bounds)
+	quad(&moved)
+	t.Capture.Homography, _ = vision.Between(bounds, moved)
+}
+
+// hidden are the parts of a sheet that no finger may hide, in millimetres of the table.
+func hidden(l lying) []vision.Quad {
+	toTable, ok := vision.Between(l.sheet.document, l.document)
+	var out []vision.Quad
+	for _, r := range l.sheet.regions {
+		if ok && (r.Name == regionMRZ || r.Name == regionBarcode || r.Name == regionPortrait) {
+			out = append(out, toTable.ApplyQuad(r.Quad))
+		}
+	}
+	return out
 }

@@ -60,8 +60,12 @@ func (d *Document) Render(sideIndex int, dpi float64) (*Rendering, error) {
 		d.placePortrait(c, s, d.spec.Portrait)
 		out.add(c, regionPortrait, s.portrait)
 	}
+	var box vision.Rect
 	for _, t := range s.texts {
-		box := c.text(t.text, t.x, t.y, s.narrowed(c, t))
+		if t.follows > 0 {
+			t.x, t.room = box.X1+t.follows, max(t.room-box.Width(), t.room/4)
+		}
+		box = c.text(t.text, t.x, t.y, s.narrowed(c, t))
 		if t.field != "" {
 			out.add(c, t.field, box)
 		}
@@ -81,11 +85,16 @@ func (d *Document) Render(sideIndex int, dpi float64) (*Rendering, error) {
 	return out, nil
 }
 
-// narrowed is the style of a line, made smaller where the line would run over the edge of the side.
+// narrowed is the style of a line, made smaller where the line would run over the edge of the side
+// or over the room that it has.
 func (s *side) narrowed(c *canvas, t printed) style {
 	const margin = 3
 	k := t.style
-	if room := s.size.width - margin - t.x; k.align == 0 {
+	room := s.size.width - margin - t.x
+	if t.room > 0 {
+		room = min(room, t.room)
+	}
+	if k.align == 0 {
 		if width := c.width(t.text, k); width > room {
 			k.size *= room / width
 		}

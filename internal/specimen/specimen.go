@@ -28,11 +28,13 @@ const (
 	ResidencePermit Kind = "residence_permit"
 	LicenceEU       Kind = "driving_licence_eu"
 	LicenceAAMVA    Kind = "driving_licence_aamva"
+	IDCardNational  Kind = "id_card_national"         // by no standard, without a machine readable zone
+	LicenceNational Kind = "driving_licence_national" // likewise
 )
 
 // Kinds lists all, in a fixed order.
 func Kinds() []Kind {
-	return []Kind{Passport, IDCardTD1, IDCardTD2, VisaA, VisaB, ResidencePermit, LicenceEU, LicenceAAMVA}
+	return []Kind{Passport, IDCardTD1, IDCardTD2, VisaA, VisaB, ResidencePermit, LicenceEU, LicenceAAMVA, IDCardNational, LicenceNational}
 }
 
 // Epoch is the reference date where a Spec names none: ages and validity are reckoned from it, so that the same seed gives the same
@@ -109,7 +111,7 @@ func Generate(spec Spec) (*Document, error) {
 	d.Holder = invent(r, d.from, sex, d.spec.At)
 	d.office = pick(r, d.from.offices)
 	d.Number = pattern(r, d.from.number[spec.Kind])
-	if d.from.personal != "" && spec.Kind != LicenceEU && spec.Kind != VisaA && spec.Kind != VisaB {
+	if d.from.personal != "" && spec.Kind != VisaA && spec.Kind != VisaB {
 		d.Personal = pattern(r, d.from.personal)
 	}
 	d.validity(r)
@@ -124,7 +126,25 @@ func Generate(spec Spec) (*Document, error) {
 		return nil, err
 	}
 	d.layOut(r)
+	if spec.Kind == IDCardNational || spec.Kind == LicenceNational {
+		d.keepPrinted()
+	}
 	return d, nil
+}
+
+// keepPrinted drops the fields that a card of no standard does not print.
+func (d *Document) keepPrinted() {
+	printed := map[string]bool{"issuing_country": true}
+	for _, s := range d.sides {
+		for _, t := range s.texts {
+			printed[t.field] = true
+		}
+	}
+	for key := range d.Fields {
+		if !printed[key] {
+			delete(d.Fields, key)
+		}
+	}
 }
 
 func chooseIssuer(r *rand.Rand, spec Spec) *issuer {
@@ -186,14 +206,20 @@ func (d *Document) describe() {
 		d.Fields["personal_number"] = d.Personal
 	}
 	switch d.Kind {
-	case Passport, IDCardTD1, IDCardTD2, ResidencePermit, LicenceEU:
+	case Passport, IDCardTD1, IDCardTD2, ResidencePermit, LicenceEU, IDCardNational, LicenceNational:
 		d.Fields["place_of_birth"] = p.PlaceOfBirth
 	}
 	switch d.Kind {
-	case IDCardTD1, ResidencePermit, LicenceAAMVA:
+	case IDCardTD1, ResidencePermit, LicenceAAMVA, LicenceEU, IDCardNational, LicenceNational:
 		d.Fields["address"] = p.Address
 	}
 	switch d.Kind {
+	case IDCardNational:
+		if d.Issuer == "CHN" {
+			d.Fields["full_name"] = p.nationalSurname + p.nationalGiven
+		}
+	case LicenceNational:
+		d.Fields["licence_categories"] = "B"
 	case LicenceEU:
 		d.Fields["licence_categories"] = "AM B"
 		delete(d.Fields, "sex")
@@ -226,6 +252,8 @@ func (d *Document) encode() error {
 		code, format = "V", mrz.MRVB
 	case ResidencePermit:
 		code, format = "IR", mrz.TD1
+	case LicenceEU:
+		return d.licenceZone()
 	default:
 		return nil
 	}
@@ -234,7 +262,9 @@ func (d *Document) encode() error {
 		BirthDate: iso(d.Holder.Born), ExpiryDate: iso(d.Expires), Sex: d.Holder.Sex,
 	}
 	if d.Kind == Passport || d.Kind == IDCardTD1 {
-		zone.Optional1 = mrzNumber(d.Personal)
+		if number := mrzNumber(d.Personal); len(number) <= mostOptional {
+			zone.Optional1 = number
+		}
 	}
 	lines, err := mrz.Compose(zone, format)
 	if err != nil {
@@ -246,6 +276,9 @@ func (d *Document) encode() error {
 	}
 	return nil
 }
+
+// mostOptional is the room for a personal number in a passport's zone (Doc 9303-4, 4.2.2).
+const mostOptional = 14
 
 // mrzNumber keeps of a number what a machine readable zone can say.
 func mrzNumber(s string) string {

@@ -42,6 +42,8 @@ type Truth struct {
 	Regions   []Region          `json:"regions"`
 	Capture   *Capture          `json:"capture,omitempty"` // nil for a clean render
 	Forgery   *Forgery          `json:"attack,omitempty"`
+	Scene     Scene             `json:"scene,omitempty"`     // empty for a clean render
+	Neighbour *Neighbour        `json:"neighbour,omitempty"` // what else lies in the picture
 }
 
 // BarcodeTruth is what a bar code of the side says.
@@ -61,11 +63,11 @@ func (k Kind) documentType() (ekyc.DocumentType, string) {
 	switch k {
 	case Passport:
 		return ekyc.Passport, ""
-	case IDCardTD1, IDCardTD2:
+	case IDCardTD1, IDCardTD2, IDCardNational:
 		return ekyc.IDCard, ""
 	case ResidencePermit:
 		return ekyc.ResidencePermit, ""
-	case LicenceEU, LicenceAAMVA:
+	case LicenceEU, LicenceAAMVA, LicenceNational:
 		return ekyc.DriverLicense, ""
 	}
 	return ekyc.OtherDocument, "visa"
@@ -106,7 +108,7 @@ func (d *Document) truth(r *Rendering, form Form) Truth {
 func (d *Document) zoneFields() map[string]string {
 	out := map[string]string{}
 	for _, key := range []string{"document_number", "surname", "given_names", "date_of_birth", "date_of_expiry", "sex", "nationality", "issuing_country", "optional_data"} {
-		if value := d.Fields[key]; value != "" {
+		if value := d.Fields[key]; value != "" && d.zoneStates(key) {
 			out[key] = value
 		}
 	}

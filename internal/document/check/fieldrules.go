@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"ekyc"
+	"ekyc/internal/document/number"
 )
 
 // fieldRules examine single fields: presence, length, alphabet, format.
@@ -134,18 +135,18 @@ func documentNumberFormat(s *subject) outcome {
 		return notExecuted("no document number was read")
 	}
 	f := readings[0]
-	number := compact(f.Value)
+	printed := compact(f.Value)
 	foreign := strings.IndexFunc(f.Value, func(r rune) bool {
 		return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune(" -./<", r))
 	}) >= 0
 	switch {
 	case foreign:
 		return s.against(readings[:1], "the document number holds characters other than letters and digits").with(string(DocumentNumber), f.Value)
-	case len(number) < shortestNumber || len(number) > longest(DocumentNumber):
-		return s.against(readings[:1], "the document number has %d characters, not %d to %d", len(number), shortestNumber, longest(DocumentNumber)).
+	case len(printed) < shortestNumber || len(printed) > longest(DocumentNumber):
+		return s.against(readings[:1], "the document number has %d characters, not %d to %d", len(printed), shortestNumber, longest(DocumentNumber)).
 			with(string(DocumentNumber), f.Value)
 	}
-	return passed("the document number has %d letters and digits", len(number))
+	return passed("the document number has %d letters and digits", len(printed))
 }
 
 func documentNumberSeries(s *subject) outcome {
@@ -157,32 +158,32 @@ func documentNumberSeries(s *subject) outcome {
 	if len(readings) == 0 {
 		return notExecuted("no document number was read")
 	}
-	number := compact(readings[0].Value)
-	if slices.ContainsFunc(patterns, func(p numberPattern) bool { return p.matches(number) }) {
+	printed := compact(readings[0].Value)
+	if number.Any(patterns, printed) {
 		return passed("the document number fits a series of its issuer, of %d on file", len(patterns))
 	}
-	return warned("the document number fits no series of its issuer, of %d on file", len(patterns)).with(string(DocumentNumber), number)
+	return warned("the document number fits no series of its issuer, of %d on file", len(patterns)).with(string(DocumentNumber), printed)
 }
 
 // personalNumberCheck verifies the national check digit of the personal number, or of the zone's optional data where that holds one.
 func personalNumberCheck(s *subject) outcome {
 	country := isoCountry(s.in.Country)
-	found := numberUnknown
+	found := number.Unknown
 	var refuted Field
 	for _, key := range []Key{PersonalNumber, OptionalData} {
 		for _, f := range s.all(key) {
 			switch verdict := nationalNumber(country, compact(f.Value)); {
-			case verdict == numberRefuted && key == PersonalNumber:
-				refuted, found = f, numberRefuted
-			case verdict == numberHolds && found == numberUnknown:
-				found = numberHolds
+			case verdict == number.Refuted && key == PersonalNumber:
+				refuted, found = f, number.Refuted
+			case verdict == number.Holds && found == number.Unknown:
+				found = number.Holds
 			}
 		}
 	}
 	switch found {
-	case numberHolds:
+	case number.Holds:
 		return passed("the personal number's check digit holds")
-	case numberRefuted:
+	case number.Refuted:
 		return s.against([]Field{refuted}, "the personal number's check digit does not hold").with(string(PersonalNumber), refuted.Value)
 	}
 	return notApplicable("no personal number with a known check digit was read")

@@ -40,9 +40,20 @@ func newZone(z *mrz.Zone, at time.Time, permanent bool) *zone {
 }
 
 // leavesExpiryOpen says that the zone has no date of expiry: the old French card's has no place for one, and Russia's internal
-// passport and some permanent cards leave it blank.
+// passport and some permanent cards leave it blank. Licences print theirs beside the zone, and a lost line leaves nothing open.
 func (z *zone) leavesExpiryOpen() bool {
-	return z != nil && strings.Trim(z.ExpiryDate.Raw, string(mrz.Filler)) == ""
+	return z != nil && len(z.Lost) == 0 && !z.licence() && strings.Trim(z.ExpiryDate.Raw, string(mrz.Filler)) == ""
+}
+
+// licence says that the zone is a driving licence's.
+func (z *zone) licence() bool {
+	return slices.Contains([]mrz.Format{mrz.FRADL, mrz.NLDDL, mrz.ISODL, mrz.CHEDL}, z.Format)
+}
+
+// has says whether the format has a place for the field.
+func (z *zone) has(field mrz.Field) bool {
+	_, has := mrz.LayoutOf(z.Format).Span(field)
+	return has
 }
 
 // permanentYear is printed on cards that never expire (Spain: 01 01 9999); their zone has 99 for the year.
@@ -93,6 +104,19 @@ func (z *zone) blindSpots(covers []mrz.Span) []string {
 	for _, spot := range z.blind {
 		if slices.ContainsFunc(covers, func(s mrz.Span) bool { return s.Contains(spot.Line, spot.Column) }) {
 			list = append(list, fmt.Sprintf("line %d character %d: %s or %s", spot.Line+1, spot.Column+1, spot.Read, spot.Alternatives))
+		}
+	}
+	return list
+}
+
+// exchanges describes the neighbours of a field that could stand the other way round without its digit noticing.
+func (z *zone) exchanges(field mrz.Field) []string {
+	list := []string{}
+	for _, e := range z.Evidence() {
+		for _, x := range e.Exchanges {
+			if e.By == field && e.Field == field {
+				list = append(list, fmt.Sprintf("line %d characters %d and %d: %s or %s", x.Line+1, x.Column+1, x.Column+2, x.Read, x.Read[1:]+x.Read[:1]))
+			}
 		}
 	}
 	return list

@@ -43,6 +43,9 @@ func ofZone(s *subject, run func(*zone) outcome) outcome {
 func mrzPresent(s *subject) outcome {
 	m := s.in.MRZ
 	switch {
+	case s.zone != nil && len(s.zone.Lost) > 0:
+		return missing("%d of %d lines of the machine readable zone could not be read", len(s.zone.Lost), len(s.zone.Lines)).
+			with("format", string(s.zone.Format)).with("lost_lines", s.zone.lostLines())
 	case s.zone != nil:
 		return passed("a machine readable zone of %d lines was read", len(s.zone.Lines)).with("format", string(s.zone.Format))
 	case m != nil && m.Given && len(m.Lines) > 0:
@@ -84,6 +87,20 @@ func (s *subject) faultyUncovered(format string, args ...any) outcome {
 	return missing(format+"; no second reader vouches for the reading", args...)
 }
 
+// unread is the outcome of a rule about a field whose line was lost.
+func (z *zone) unread() outcome {
+	return missing("the line of the zone that has it could not be read").with("lost_lines", z.lostLines())
+}
+
+// lostLines numbers the lost lines from 1.
+func (z *zone) lostLines() []int {
+	numbers := make([]int, len(z.Lost))
+	for i, line := range z.Lost {
+		numbers[i] = line + 1
+	}
+	return numbers
+}
+
 func mrzFormat(s *subject) outcome {
 	if lines := s.rawLines(); len(lines) > 0 {
 		return s.faulty("%d lines fit no format of machine readable zone", len(lines))
@@ -109,18 +126,21 @@ func mrzLineLength(s *subject) outcome {
 	for i, line := range lines {
 		lengths[i] = utf8.RuneCountInString(line)
 	}
-	if !soundLengths(lengths) {
-		return s.faulty("%d lines of %d to %d characters; a zone has 2 of 44, 2 of 36 or 3 of 30",
+	switch {
+	case s.zone != nil && len(s.zone.Lost) > 0:
+		return s.zone.unread().with("lengths", lengths)
+	case !soundLengths(lengths):
+		return s.faulty("%d lines of %d to %d characters; a zone has 2 of 44, 2 of 36 or 3 of 30, a licence's 1 of 30",
 			len(lines), slices.Min(lengths), slices.Max(lengths)).with("lengths", lengths)
 	}
-	return passed("%d lines of %d characters", len(lines), lengths[0]).with("lengths", lengths)
+	return passed("%s of %d characters", counted(len(lines), "line"), slices.Max(lengths)).with("lengths", lengths)
 }
 
 // soundLengths says that lines of these lengths make a zone of some format.
 func soundLengths(lengths []int) bool {
 	return slices.ContainsFunc(mrz.Formats(), func(format mrz.Format) bool {
 		layout := mrz.LayoutOf(format)
-		return len(lengths) == layout.Lines && slices.Min(lengths) == layout.Width && slices.Max(lengths) == layout.Width
+		return len(lengths) == layout.Lines && slices.Max(lengths) == layout.Width && lengths[0] == layout.LineWidth(0) && slices.Min(lengths[max(0, len(lengths)-2):]) == layout.Width
 	})
 }
 
@@ -149,6 +169,10 @@ func mrzChecksum(s *subject) outcome {
 		held, refuted := len(z.held()), len(z.refuted())
 		var o outcome
 		switch {
+		case z.Format == mrz.CHEDL:
+			return notApplicable("format %s has no check digits", z.Format)
+		case len(z.Lost) > 0:
+			o = missing("%d of %d check digits that could be read hold; a line of the zone was lost", held, held+refuted).with("lost_lines", z.lostLines())
 		case refuted > 0 && s.zoneDoubted():
 			o = missing("%d of %d check digits do not hold, and the reading is in doubt", refuted, held+refuted)
 		case refuted > 0:
@@ -172,13 +196,15 @@ func mrzCheckDigit(name mrz.Field) func(*subject) outcome {
 		return ofZone(s, func(z *zone) outcome {
 			c, ok := z.Check(name)
 			switch {
+			case !ok && mrz.LayoutOf(z.Format).HasCheck(name):
+				return z.unread()
 			case !ok:
 				return notApplicable("format %s has no such check digit", z.Format)
 			case c.Holds && c.Read == string(mrz.Filler):
 				return notApplicable("the field is empty and needs no check digit")
 			case c.Holds:
 				return passed("check digit %s holds", c.Read).with("expected", c.Expected).with("read", c.Read).
-					with("blind_spots", z.blindSpots(c.Covers))
+					with("blind_spots", z.blindSpots(c.Covers)).with("exchanges", z.exchanges(name))
 			}
 			var o outcome
 			switch {
@@ -217,6 +243,8 @@ func mrzDocumentCode(s *subject) outcome {
 	return ofZone(s, func(z *zone) outcome {
 		types := typesOf(z.DocumentCode)
 		switch {
+		case z.Misses(mrz.FieldDocumentCode):
+			return z.unread()
 		case len(types) == 0:
 			return s.faultyUncovered("the document code is none that ICAO Doc 9303 knows").with("code", z.DocumentCode)
 		case s.visa() != strings.HasPrefix(z.DocumentCode, "V"):
@@ -230,6 +258,9 @@ func mrzDocumentCode(s *subject) outcome {
 
 func mrzIssuerKnown(s *subject) outcome {
 	return ofZone(s, func(z *zone) outcome {
+		if z.Misses(mrz.FieldIssuer) {
+			return z.unread()
+		}
 		if !knownCode(z.Issuer) {
 			return s.faultyUncovered("the zone's issuer is neither in ISO 3166-1 nor in ICAO Doc 9303-3").with("issuer", z.Issuer)
 		}
@@ -240,8 +271,10 @@ func mrzIssuerKnown(s *subject) outcome {
 func mrzNationalityKnown(s *subject) outcome {
 	return ofZone(s, func(z *zone) outcome {
 		switch {
-		case z.Format == mrz.FRAID:
+		case !z.has(mrz.FieldNationality):
 			return notApplicable("format %s gives no nationality", z.Format)
+		case z.Misses(mrz.FieldNationality):
+			return z.unread()
 		case z.Nationality == "":
 			return warned("the zone leaves the nationality open")
 		case !knownCode(z.Nationality):
@@ -253,7 +286,12 @@ func mrzNationalityKnown(s *subject) outcome {
 
 func mrzSexValid(s *subject) outcome {
 	return ofZone(s, func(z *zone) outcome {
-		if z.Sex == "" {
+		switch {
+		case !z.has(mrz.FieldSex):
+			return notApplicable("format %s does not give the sex", z.Format)
+		case z.Misses(mrz.FieldSex):
+			return z.unread()
+		case z.Sex == "":
 			return failed("the zone's sex is none of M, F, X and <").retakable()
 		}
 		return passed("the zone's sex is one of M, F, X and <").with("sex", z.Sex)
@@ -263,10 +301,15 @@ func mrzSexValid(s *subject) outcome {
 func mrzNamesPresent(s *subject) outcome {
 	return ofZone(s, func(z *zone) outcome {
 		name := s.name(SourceMRZ)
+		whole := z.has(mrz.FieldNames) || z.has(mrz.FieldGivenNames)
 		switch {
+		case !whole && !z.has(mrz.FieldSurname):
+			return notApplicable("format %s gives no name", z.Format)
+		case z.Misses(mrz.FieldNames), z.Misses(mrz.FieldSurname):
+			return z.unread()
 		case squeeze(name.whole()) == "":
 			return s.faulty("the zone holds no name")
-		case name.Surname == "" || name.Given == "":
+		case whole && (name.Surname == "" || name.Given == ""):
 			return warned("the zone holds one part of the name only")
 		}
 		return passed("the zone holds a name of %d letters", name.letters())
@@ -275,6 +318,9 @@ func mrzNamesPresent(s *subject) outcome {
 
 func mrzNameTruncated(s *subject) outcome {
 	return ofZone(s, func(z *zone) outcome {
+		if z.Misses(mrz.FieldNames) || z.Misses(mrz.FieldSurname) {
+			return notApplicable("the line of the names could not be read")
+		}
 		if z.NameTruncated {
 			return warned("the name fills its field and may be cut off").at(ekyc.SeverityInfo)
 		}

@@ -13,10 +13,10 @@ type Document struct {
 	Issuer      string // as printed: "UTO", "D"
 	Surname     string
 	GivenNames  string
-	Number      string // up to 9 characters; more only in TD1 and TD2; 12 for the French card
+	Number      string // up to 9 characters; more only in TD1 and TD2; 12 for the French card and the Swiss licence, 10 for the Dutch
 	Nationality string
 	BirthDate   string // YYYY-MM-DD or YYMMDD, with << for what is not known
-	ExpiryDate  string // the same; "" in the French card
+	ExpiryDate  string // the same; "" where the format has none, as the French card's and most licences'
 	Sex         string // "M", "F", "X" or ""
 	Optional1   string
 	Optional2   string
@@ -29,9 +29,10 @@ func Compose(d Document, format Format) ([]string, error) {
 		return nil, ekyc.Errorf(ekyc.ErrInvalidArgument, "%q is not a format of machine readable zones", format)
 	}
 	c := &composer{layout: layout}
-	for range layout.Lines {
-		c.lines = append(c.lines, []byte(strings.Repeat(string(Filler), layout.Width)))
+	for i := range layout.Lines {
+		c.lines = append(c.lines, []byte(strings.Repeat(string(Filler), layout.LineWidth(i))))
 	}
+	c.composeLicence(d)
 	c.put(FieldDocumentCode, d.Code)
 	c.put(FieldIssuer, d.Issuer)
 	c.put(FieldNationality, d.Nationality)
@@ -65,7 +66,7 @@ type composer struct {
 func (c *composer) put(field Field, text string) {
 	span, ok := c.layout.Span(field)
 	if !ok {
-		if text != "" && field != FieldNationality { // the French card is given to nationals only
+		if text != "" && field != FieldNationality { // the French card is given to nationals only, and licences give none
 			c.fail(field, "the format does not have it")
 		}
 		return
@@ -91,7 +92,11 @@ func (c *composer) fail(field Field, why string) {
 
 // putNumber writes the document number and says whether it is a long one, whose rest and check digit lie in the optional data.
 func (c *composer) putNumber(d Document) bool {
-	span, _ := c.layout.Span(FieldDocumentNumber)
+	span, ok := c.layout.Span(FieldDocumentNumber)
+	if !ok {
+		c.put(FieldDocumentNumber, d.Number)
+		return false
+	}
 	width := span.To - span.From
 	if len(d.Number) <= width || c.layout.Format != TD1 && c.layout.Format != TD2 {
 		c.put(FieldDocumentNumber, d.Number)
@@ -116,13 +121,16 @@ func (c *composer) putNumber(d Document) bool {
 
 func (c *composer) putNames(d Document) {
 	surname, given := Transliterate(d.Surname), Transliterate(d.GivenNames)
-	if c.layout.Format == FRAID {
-		c.put(FieldSurname, truncate(surname, 25))
-		c.put(FieldGivenNames, truncate(given, 14))
+	if span, ok := c.layout.Span(FieldNames); ok {
+		c.put(FieldNames, joinNames(surname, given, span.To-span.From))
 		return
 	}
-	span, _ := c.layout.Span(FieldNames)
-	c.put(FieldNames, joinNames(surname, given, span.To-span.From))
+	if span, ok := c.layout.Span(FieldSurname); ok {
+		c.put(FieldSurname, truncate(surname, span.To-span.From))
+	}
+	if span, ok := c.layout.Span(FieldGivenNames); ok {
+		c.put(FieldGivenNames, truncate(given, span.To-span.From))
+	}
 }
 
 // joinNames puts both parts into width characters. Where they do not fit, the given names are cut first, down to one letter, then

@@ -113,6 +113,15 @@ func drawDocument(t *rapid.T, format Format) Document {
 	case FRAID:
 		d = Document{Code: "ID", Issuer: "FRA", Surname: d.Surname, GivenNames: text("given", `[A-Z]{1,6} [A-Z]{1,6}`), Number: text("number", `[A-Z0-9]{12}`),
 			BirthDate: d.ExpiryDate, Sex: text("sex", `[MF]`), Optional1: text("office", `[0-9A-Z]{6}`)}
+	case FRADL:
+		d = Document{Code: "D1", Issuer: "FRA", Surname: text("short", `[A-Z]{1,7}`), Number: text("number", `[A-Z0-9]{9}`), ExpiryDate: d.ExpiryDate}
+	case NLDDL:
+		d = Document{Code: "D1", Issuer: "NLD", Number: text("number", `[0-9]{10}`), Optional1: "1", Optional2: text("chip", `[A-Z0-9]{13}`)}
+	case ISODL:
+		d = Document{Code: "D1", Issuer: text("state", `HRV|EST|IRL|DZA`), Optional1: text("data", `[A-Z0-9]{1,24}`)}
+	case CHEDL:
+		d = Document{Code: "FA", Issuer: "CHE", Surname: text("one", `[A-Z]{1,9}`), GivenNames: text("given", `[A-Z]{1,9}`), Number: text("number", `[0-9]{12}`),
+			BirthDate: d.ExpiryDate, Optional1: text("blank", `[A-Z]{3}[0-9]{3}[DFIR]`)}
 	}
 	return d
 }
@@ -131,10 +140,13 @@ func TestComposeThenParseGivesTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := Document{z.DocumentCode, z.Issuer, z.Surname, z.GivenNames, z.DocumentNumber, z.Nationality, z.BirthDate.Raw, z.ExpiryDate.Raw, z.Sex, z.Optional1, z.Optional2}
+		if format == CHEDL || format == FRADL || format == NLDDL || format == ISODL {
+			got.Sex = "" // these have none
+		}
 		if format != FRAID && z.NameTruncated { // 31 letters at most were drawn for 31 places and more
 			t.Skip("the name fills its field")
 		}
-		if diff := cmp.Diff(d, got); diff != "" || z.Format != format || !z.Valid() {
+		if diff := cmp.Diff(d, got); diff != "" || z.Format != format || z.Valid() != (format != CHEDL) {
 			t.Fatalf("%s, valid %v, %v: %s", z.Format, z.Valid(), lines, diff)
 		}
 	})
@@ -150,7 +162,7 @@ func TestASubstitutionUnderACheckDigitIsCaughtOrBlind(t *testing.T) {
 		}
 		layout := LayoutOf(format)
 		i := rapid.IntRange(0, layout.Lines-1).Draw(t, "line")
-		k := rapid.IntRange(0, layout.Width-1).Draw(t, "column")
+		k := rapid.IntRange(0, layout.LineWidth(i)-1).Draw(t, "column")
 		with := alphabet[rapid.IntRange(0, symbols-1).Draw(t, "character")]
 		was := lines[i][k]
 		if was == with || !layout.Covered(i, k) {
@@ -159,6 +171,9 @@ func TestASubstitutionUnderACheckDigitIsCaughtOrBlind(t *testing.T) {
 		changed := append([]string(nil), lines...)
 		changed[i] = lines[i][:k] + string(with) + lines[i][k+1:]
 		z, err := Parse(changed)
+		if err != nil && layout.Lines == 1 && k == 0 {
+			return // the letter that names a licence
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

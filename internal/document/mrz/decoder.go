@@ -27,6 +27,7 @@ type Decoder struct {
 	options  DecoderOptions
 	forward  *node
 	backward *node
+	licences *node // lines of driving licences, which are looked for only where no page's zone fits
 	grammars map[Format][][]Position
 }
 
@@ -52,8 +53,14 @@ func NewDecoder(o DecoderOptions) *Decoder {
 	if o.MaxPenalty == 0 {
 		o.MaxPenalty = defaultMaxPenalty
 	}
-	d := &Decoder{options: o, forward: &node{}, backward: &node{}, grammars: map[Format][][]Position{}}
-	for _, format := range Formats() {
+	d := &Decoder{options: o, forward: &node{}, backward: &node{}, licences: &node{}, grammars: map[Format][][]Position{}}
+	for _, format := range licenceFormats() {
+		d.grammars[format] = Grammar(format)
+		for i, line := range d.grammars[format] {
+			d.licences.add(line, lineID{format, i})
+		}
+	}
+	for _, format := range pageFormats() {
 		d.grammars[format] = Grammar(format)
 		for i, line := range d.grammars[format] {
 			if readsBackward(format, i) {

@@ -67,6 +67,9 @@ func (p Position) penalty(symbol int) float32 {
 
 // Grammar gives the positions of every line of a format.
 func Grammar(format Format) [][]Position {
+	if licence := licenceGrammar(format); licence != nil {
+		return licence
+	}
 	digits := setOf(alphabet[:10])
 	filler := setOf("<")
 	letters := setOf(alphabet[10:36])
@@ -82,20 +85,6 @@ func Grammar(format Format) [][]Position {
 	)
 	first := func(usual string) Position {
 		return Position{setOf(usual), letters &^ setOf("V") &^ setOf(usual), penaltyUnusual}
-	}
-	times := func(p Position, n int) []Position {
-		line := make([]Position, n)
-		for i := range line {
-			line[i] = p
-		}
-		return line
-	}
-	literal := func(s string) []Position {
-		var line []Position
-		for i := range len(s) {
-			line = append(line, Position{allowed: setOf(s[i : i+1])})
-		}
-		return line
 	}
 	names := func(first Position, width int) []Position {
 		return join([]Position{first, subtype}, times(letter, 3), times(name, width-5))

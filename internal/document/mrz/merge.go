@@ -86,7 +86,7 @@ const secondReaderError = 0.05
 func (r *Reading) Merge(second []string) Agreement {
 	var a Agreement
 	for i, line := range r.Lines {
-		other := ""
+		other := "" // a lost line has no characters to compare
 		if i < len(second) {
 			other = onlyAlphabet(second[i])
 		}

@@ -1,14 +1,18 @@
 // Package mrz knows the machine readable zones of identity documents: the formats of ICAO Doc 9303 (TD1, TD2, TD3, visas MRV-A and
-// MRV-B) and the former French identity card's. It parses and composes them, computes their check digits, and decodes what a
-// line recogniser saw by the grammar of the formats.
+// MRV-B), the former French identity card's, and those of driving licences: the one line of ISO/IEC 18013-3, which France and the
+// Netherlands fill in ways of their own, and the Swiss three. It parses and composes them, computes their check digits, and decodes
+// what a line recogniser saw by the grammar of the formats.
 //
 // Check digits only verify: no character is ever chosen or changed because it makes a sum come out.
 package mrz
 
+import "slices"
+
 // Format is the layout of a zone.
 type Format string
 
-// The formats: ICAO Doc 9303 parts 4 (TD3), 5 (TD1), 6 (TD2) and 7 (visas), and the French card issued from 1987 to 2021.
+// The formats: ICAO Doc 9303 parts 4 (TD3), 5 (TD1), 6 (TD2) and 7 (visas), the French card issued from 1987 to 2021, and the
+// licences (licence.go).
 const (
 	TD1   Format = "TD1"
 	TD2   Format = "TD2"
@@ -16,10 +20,17 @@ const (
 	MRVA  Format = "MRVA"
 	MRVB  Format = "MRVB"
 	FRAID Format = "FRA_ID"
+	FRADL Format = "FRA_DL"
+	NLDDL Format = "NLD_DL"
+	ISODL Format = "ISO_DL"
+	CHEDL Format = "CHE_DL"
 )
 
 // Formats lists all of them.
-func Formats() []Format { return []Format{TD3, TD1, TD2, MRVA, MRVB, FRAID} }
+func Formats() []Format { return append(pageFormats(), licenceFormats()...) }
+
+// pageFormats are those whose lines are two or three of equal length.
+func pageFormats() []Format { return []Format{TD3, TD1, TD2, MRVA, MRVB, FRAID} }
 
 // Filler stands for "nothing" and for the blank between parts of a name.
 const Filler = '<'
@@ -56,7 +67,13 @@ func (s Span) Contains(line, column int) bool {
 	return s.Line == line && s.From <= column && column < s.To
 }
 
-func (s Span) of(lines []string) string { return lines[s.Line][s.From:s.To] }
+// of gives the characters, "" where the line was lost.
+func (s Span) of(lines []string) string {
+	if lines[s.Line] == "" {
+		return ""
+	}
+	return lines[s.Line][s.From:s.To]
+}
 
 // checkLayout is one check digit: what it is computed over and where it stands.
 type checkLayout struct {
@@ -69,7 +86,8 @@ type checkLayout struct {
 type Layout struct {
 	Format Format
 	Lines  int // number of lines
-	Width  int // characters of each
+	Width  int // characters of each, but for the first where it is shorter
+	first  int // characters of the first line where they are fewer, else 0
 	fields []fieldSpan
 	checks []checkLayout
 }
@@ -87,6 +105,19 @@ func (l *Layout) Span(field Field) (Span, bool) {
 		}
 	}
 	return Span{}, false
+}
+
+// LineWidth is the number of characters of a line.
+func (l *Layout) LineWidth(line int) int {
+	if line == 0 && l.first > 0 {
+		return l.first
+	}
+	return l.Width
+}
+
+// HasCheck says whether the format has a check digit of that name.
+func (l *Layout) HasCheck(name Field) bool {
+	return slices.ContainsFunc(l.checks, func(c checkLayout) bool { return c.field == name })
 }
 
 // Fields lists the fields in the order of the zone.
@@ -134,6 +165,8 @@ func LayoutOf(format Format) *Layout {
 			{FieldBirthDate, []Span{{1, 27, 33}}, Span{1, 33, 34}},
 			{FieldComposite, []Span{{0, 0, 36}, {1, 0, 35}}, Span{1, 35, 36}},
 		}}
+	case FRADL, NLDDL, ISODL, CHEDL:
+		return licenceLayout(format)
 	}
 	return nil
 }

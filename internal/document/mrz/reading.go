@@ -38,7 +38,7 @@ type Place struct {
 type Reading struct {
 	Format Format
 	Lines  []string
-	// Rows are the indices, among the rows given, of the rows that became the lines.
+	// Rows are the indices, among the rows given, of the rows that became the lines that are not lost, in their order.
 	Rows []int
 	// Score is the mean over the lines of by how many nats the zone is less likely than the free reading of its rows. Not positive.
 	Score float64
@@ -73,7 +73,7 @@ func (d *Decoder) Zone(rows []Row) (*Reading, error) {
 		return nil, err
 	}
 	best := map[Format]candidate{}
-	for _, format := range Formats() {
+	for _, format := range pageFormats() {
 		lines := len(d.grammars[format])
 		for from := 0; from+lines <= len(decoded); from++ {
 			c, ok := newCandidate(format, decoded[from:from+lines])
@@ -135,14 +135,19 @@ func adjacent(upper, lower *decodedRow) bool {
 // candidate is one format on one run of rows.
 type candidate struct {
 	format Format
+	lines  []int // of the format, which the rows are
 	rows   []*decodedRow
 	score  float64
 }
 
-func newCandidate(format Format, rows []*decodedRow) (candidate, bool) {
-	c := candidate{format: format, rows: rows}
+// newCandidate weighs rows as these lines of a format, as its first ones where none are named.
+func newCandidate(format Format, rows []*decodedRow, lines ...int) (candidate, bool) {
+	for i := len(lines); i < len(rows); i++ {
+		lines = append(lines, i)
+	}
+	c := candidate{format: format, lines: lines, rows: rows}
 	for i, r := range rows {
-		p, ok := r.paths[lineID{format, i}]
+		p, ok := r.paths[lineID{format, lines[i]}]
 		if !ok || i > 0 && !adjacent(rows[i-1], r) {
 			return c, false
 		}
@@ -171,28 +176,46 @@ func (d *Decoder) reading(c, next *candidate) *Reading {
 		r.NextFormat, r.FormatMargin = next.format, min(MaxMargin, c.score-next.score)
 	}
 	layout := LayoutOf(c.format)
-	r.Weakest.Margin = MaxMargin + 1
+	r.Lines, r.Characters = make([]string, layout.Lines), make([][]Character, layout.Lines)
 	for i, row := range c.rows {
-		line := characters(row.paths[lineID{c.format, i}], d.grammars[c.format][i], row.values)
-		text := make([]byte, len(line))
+		line := c.lines[i]
+		read := characters(row.paths[lineID{c.format, line}], d.grammars[c.format][line], row.values)
+		r.Characters[line], r.Lines[line] = read, textOf(read)
+		r.Rows = append(r.Rows, row.index)
+	}
+	r.settle(d.options.MinMargin)
+	return r
+}
+
+func textOf(line []Character) string {
+	text := make([]byte, len(line))
+	for k := range line {
+		text[k] = line[k].Symbol
+	}
+	return string(text)
+}
+
+// settle parses the lines and finds the weakest character. What the check digits of lost lines would have covered is not covered.
+func (r *Reading) settle(least float64) {
+	r.Zone = parse(r.Lines, r.Format)
+	covered := LayoutOf(r.Format).Covered
+	if len(r.Zone.Lost) > 0 {
+		covered = r.Zone.covered
+	}
+	r.Weakest.Margin = MaxMargin + 1
+	for i, line := range r.Characters {
 		for k := range line {
-			text[k] = line[k].Symbol
-			line[k].Covered = layout.Covered(i, k)
+			line[k].Covered = covered(i, k)
 			line[k].Blind = line[k].Blind && line[k].Covered
 			if line[k].Covered && line[k].Margin < r.Weakest.Margin {
 				r.Weakest = Place{Line: i, Column: k, Margin: line[k].Margin}
 			}
 		}
-		r.Characters = append(r.Characters, line)
-		r.Lines = append(r.Lines, string(text))
-		r.Rows = append(r.Rows, row.index)
 	}
-	r.Weak = r.Weakest.Margin < d.options.MinMargin
-	r.Zone = parse(r.Lines, r.Format)
-	return r
+	r.Weak = r.Weakest.Margin < least
 }
 
-// FieldConfidence is the least confidence of the field's characters, and false where the format has no such field. The given names
+// FieldConfidence is the least confidence of the field's characters, and false where the format has no such field or its line was lost. The given names
 // and the surname have the confidence of the whole name field.
 func (r *Reading) FieldConfidence(field Field) (float64, bool) {
 	layout := LayoutOf(r.Format)
@@ -208,6 +231,9 @@ func (r *Reading) FieldConfidence(field Field) (float64, bool) {
 		spans = check.Covers
 	}
 	least := 1.0
+	if r.Zone.lost(spans...) {
+		return 0, false
+	}
 	for _, s := range spans {
 		for _, c := range r.Characters[s.Line][s.From:s.To] {
 			least = min(least, c.Confidence)

@@ -63,3 +63,12 @@ var specimens = map[Format][]string{
 	MRVB:  {"V<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<", "L8988901C4XXX4009078F9612109<<<<<<<<"},
 	FRAID: {"IDFRALOISEAU<<<<<<<<<<<<<<<<<<<<<<<<", "970675K002774HERVE<<DJAMEL<7303216M4"},
 }
+
+// licences are the zones of driving licences: the specimens of France (agence nationale des titres sécurisés) and Switzerland (federal
+// roads office), the example of a reader of Dutch licences, and a composed line of the ISO's layout.
+var licences = map[Format][]string{
+	FRADL: {"D1FRA13AA000026181231MARTIN<<9"},
+	NLDDL: {"D1NLD15094962111659VW87Z78NB84"},
+	ISODL: {"D1HRV123456789ABCDEFGHIJKLMNO9"},
+	CHEDL: {"AAA001D<<", "FACHE305142128097<<800126<<<<<", "MARCHAND<<FABIENNE<<<<<<<<<<<<"},
+}

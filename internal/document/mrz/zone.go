@@ -1,6 +1,7 @@
 package mrz
 
 import (
+	"slices"
 	"strings"
 
 	"ekyc"
@@ -20,7 +21,7 @@ const (
 // Zone is a parsed machine readable zone. Text fields have their fillers removed.
 type Zone struct {
 	Format       Format   `json:"format"`
-	Lines        []string `json:"lines"` // upper case, without blanks, each of the format's width
+	Lines        []string `json:"lines"` // upper case, without blanks, each of the format's width; "" for a line that was lost
 	DocumentCode string   `json:"document_code"`
 	Issuer       string   `json:"issuer"`     // as printed: "D", "UTO"
 	IssuerISO    string   `json:"issuer_iso"` // ISO 3166-1 alpha-3, "" where there is none
@@ -44,24 +45,37 @@ type Zone struct {
 	Checks []Check `json:"checks"`
 	// Faults name what breaks the structure of the format, besides check digits: "birth_date", "sex", …
 	Faults []string `json:"faults,omitempty"`
+	// Lost are the indices of the lines that are not known. Their fields are absent, and so are the check digits that need them.
+	Lost []int `json:"lost,omitempty"`
 }
 
 // Parse reads a zone from its lines, or from one string with line breaks or none. Case and blanks do not matter, everything else
 // does: no character is repaired. It fails with ErrMRZUnreadable when number, length or alphabet of the lines fit no format; wrong
 // check digits and faults of structure are told in the Zone.
+//
+// An empty string among the lines stands for a line that was lost: the rest is read where its format is plain (Part).
 func Parse(lines []string) (*Zone, error) {
+	given := lines
 	lines = cleanLines(lines)
 	format, err := formatOf(lines)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		return parse(lines, format), nil
 	}
-	return parse(lines, format), nil
+	if z, ok := parsePart(given); ok {
+		return z, nil
+	}
+	return nil, err
 }
 
 // parse reads a zone whose format is known and whose lines fit it.
 func parse(lines []string, format Format) *Zone {
 	layout := LayoutOf(format)
 	z := &Zone{Format: format, Lines: lines}
+	for i, line := range lines {
+		if line == "" {
+			z.Lost = append(z.Lost, i)
+		}
+	}
 	text := func(field Field) string {
 		if span, ok := layout.Span(field); ok {
 			return span.of(lines)
@@ -146,8 +160,12 @@ func formatOf(lines []string) (Format, error) {
 		return FRAID, nil
 	case same(2, 36):
 		return TD2, nil
+	case same(1, licenceWidth) && lines[0][0] == 'D':
+		return licenceFormat(lines[0]), nil
+	case len(lines) == 3 && slices.Equal(lengths, []int{swissFirst, licenceWidth, licenceWidth}) && strings.HasPrefix(lines[1], "FA"):
+		return CHEDL, nil
 	}
-	return "", ekyc.Errorf(ekyc.ErrMRZUnreadable, "the lines fit no format of machine readable zone (2 of 44, 2 of 36 or 3 of 30 characters)").
+	return "", ekyc.Errorf(ekyc.ErrMRZUnreadable, "the lines fit no format of machine readable zone (2 of 44, 2 of 36, 3 of 30 or, on licences, 1 of 30 characters)").
 		With("lengths", lengths)
 }
 
@@ -161,22 +179,24 @@ func isFrenchCard(lines []string) bool {
 }
 
 func (z *Zone) parseNames(text func(Field) string) {
-	if z.Format == FRAID {
-		surname, given := text(FieldSurname), text(FieldGivenNames)
-		z.Surname, z.GivenNames = spaced(surname), spaced(given)
-		z.NameTruncated = surname[len(surname)-1] != Filler || given[len(given)-1] != Filler
-		return
-	}
+	full := func(s string) bool { return s != "" && s[len(s)-1] != Filler }
 	names := text(FieldNames)
 	surname, given, _ := strings.Cut(names, "<<")
+	if names == "" {
+		surname, given = text(FieldSurname), text(FieldGivenNames)
+		z.NameTruncated = full(given)
+	}
 	z.Surname, z.GivenNames = spaced(surname), spaced(given)
-	z.NameTruncated = names[len(names)-1] != Filler
+	z.NameTruncated = z.NameTruncated || full(names) || names == "" && full(surname)
 }
 
 // parseChecks verifies the check digits. A filler in place of the document number's digit says, in TD1 and TD2, that the number
 // goes on in the optional data, up to its first filler, the last character being the digit (Doc 9303-5 and -6, note j).
 func (z *Zone) parseChecks(layout *Layout) {
 	for _, c := range layout.checks {
+		if z.lost(append(c.covers[:len(c.covers):len(c.covers)], c.digit)...) {
+			continue
+		}
 		if c.field == FieldDocumentNumber && (z.Format == TD1 || z.Format == TD2) && c.digit.of(z.Lines) == string(Filler) {
 			if long, ok := z.longNumber(layout, c); ok {
 				c = long
@@ -217,6 +237,9 @@ func (z *Zone) findFaults(layout *Layout) {
 	}
 	for _, f := range layout.fields {
 		s := f.span.of(z.Lines)
+		if z.lost(f.span) {
+			continue
+		}
 		switch f.field {
 		case FieldDocumentCode:
 			fault(f.field, isLetter(s[0]))
@@ -240,8 +263,12 @@ func (z *Zone) findFaults(layout *Layout) {
 // spells the letters of Cyrillic that Latin lacks as 2, 3, 4, 6, 7, 8 and 9.
 func hasDigitsInNames(z *Zone) bool { return z.DocumentCode == "PN" && z.Issuer == "RUS" }
 
-// Valid says that every check digit holds and the structure is the format's. Codes of countries are not part of it.
+// Valid says that every check digit holds and the structure is the format's. Codes of countries are not part of it. A zone of which a
+// line was lost is not valid, nor is one of a format without check digits (the Swiss licence's): nothing proves them.
 func (z *Zone) Valid() bool {
+	if len(z.Lost) > 0 || len(z.Checks) == 0 {
+		return false
+	}
 	for _, c := range z.Checks {
 		if !c.Holds {
 			return false
@@ -271,7 +298,7 @@ func (z *Zone) Status(field Field) Status {
 		span, ok = layout.Span(FieldNames)
 	}
 	composite, has := z.Check(FieldComposite)
-	if !ok || !has || !coversAll(composite.Covers, span) {
+	if !ok || !has || z.lost(span) || !coversAll(composite.Covers, span) {
 		return NotCovered
 	}
 	return statusOf(composite)
@@ -293,51 +320,15 @@ func coversAll(covers []Span, span Span) bool {
 	return false
 }
 
-// Statuses gives the status of every field of the format.
+// Statuses gives the status of every field of the format, of those that a lost line held none.
 func (z *Zone) Statuses() map[Field]Status {
 	statuses := map[Field]Status{}
 	for _, f := range LayoutOf(z.Format).fields {
-		statuses[f.field] = z.Status(f.field)
-	}
-	return statuses
-}
-
-// BlindSpot is a covered character that could have been read wrongly without any check digit noticing.
-type BlindSpot struct {
-	Line   int    `json:"line"`
-	Column int    `json:"column"`
-	Read   string `json:"read"`
-	// Alternatives have the same value modulo 10, look alike in OCR-B and may stand there.
-	Alternatives string `json:"alternatives"`
-}
-
-// lookalikes are the pairs of equal value modulo 10 that are alike enough in OCR-B to be confused under blur. All other pairs of
-// equal value (BlindTo) differ plainly in shape.
-var lookalikes = [...]string{"1L", "6G", "6Q", "GQ", "MW", "HR", "FP", "0U", "8S", "8I", "JT", "K<"}
-
-// BlindSpots lists the characters under a check digit that have a lookalike which the 7-3-1 sum cannot tell apart.
-func (z *Zone) BlindSpots() []BlindSpot {
-	var spots []BlindSpot
-	layout := LayoutOf(z.Format)
-	grammar := Grammar(z.Format)
-	for i, line := range z.Lines {
-		for k := range len(line) {
-			if !layout.Covered(i, k) {
-				continue
-			}
-			var alternatives strings.Builder
-			for _, pair := range lookalikes {
-				at := strings.IndexByte(pair, line[k])
-				if at >= 0 && grammar[i][k].Allows(pair[1-at]) {
-					alternatives.WriteByte(pair[1-at])
-				}
-			}
-			if alternatives.Len() > 0 {
-				spots = append(spots, BlindSpot{i, k, string(line[k]), alternatives.String()})
-			}
+		if !z.lost(f.span) {
+			statuses[f.field] = z.Status(f.field)
 		}
 	}
-	return spots
+	return statuses
 }
 
 func trim(s string) string { return strings.Trim(s, string(Filler)) }

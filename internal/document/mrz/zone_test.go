@@ -197,7 +197,7 @@ func TestBlindSpotsAreBlindAndNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := BlindSpot{1, 0, "L", "1"}
+	want := BlindSpot{1, 0, "L", "1", "1BV"}
 	got := z.BlindSpots()
 	if len(got) == 0 || got[0] != want {
 		t.Errorf("the first blind spot is %+v, want %+v", got, want)

@@ -1,0 +1,181 @@
+package document
+
+import (
+	"strings"
+	"time"
+
+	"ekyc/internal/document/mrz"
+)
+
+// anchoredShare: a printed value that was found because a machine readable zone or a bar code says the same is this sure; its caption was
+// not read.
+const anchoredShare = 0.9
+
+// anchor finds in the print the values that a machine readable zone or a bar code states, where their captions could not be read: the print
+// has the marks of letters that the zone leaves out, and its place. What the captions point at comes first, so a print that says something
+// else than the zone is not passed over.
+func (v *visual) anchor(stated map[Key]Field) {
+	for _, key := range []Key{KeySurname, KeyGivenNames, KeyDocumentNumber, KeyDateOfBirth, KeyDateOfExpiry, KeyNationality, KeyPersonalNumber} {
+		want, known := stated[key]
+		if _, has := v.found[key]; has || !known || len(foldText(want.Value)) < 3 {
+			continue
+		}
+		for i, l := range v.lines {
+			if l.Confidence < leastLine || v.isCaption[i] || v.claimed(i) {
+				continue
+			}
+			value, _, ok := v.normalise(key, v.inScript(key, l.Text, i))
+			if ok && v.states(key, value, want.Value) && v.accept(key, l.Text, i) {
+				f := v.found[key]
+				f.Confidence *= anchoredShare
+				v.found[key] = f
+				break
+			}
+		}
+	}
+	v.issueDate()
+}
+
+// claimed says whether a line is the value of a field already.
+func (v *visual) claimed(line int) bool {
+	for _, f := range v.found {
+		if f.Region != nil && f.Region.Quad == v.lines[line].Quad {
+			return true
+		}
+	}
+	return false
+}
+
+// states says whether a printed value is what the zone states.
+func (v *visual) states(key Key, printed, coded string) bool {
+	switch key {
+	case KeySurname, KeyGivenNames:
+		squeezed := func(s string) string { return strings.ReplaceAll(s, "<", "") }
+		return squeezed(mrz.Transliterate(printed)) == squeezed(mrz.Transliterate(coded)) || foldText(printed) == foldText(coded)
+	}
+	return foldText(printed) == foldText(coded)
+}
+
+// issueDate takes the one date that is printed besides those of birth and expiry, and lies a whole number of years before the expiry, for
+// the date of issue: documents are valid for whole years, to the day or the day before.
+func (v *visual) issueDate() {
+	expiry, hasExpiry := v.found[KeyDateOfExpiry]
+	birth, hasBirth := v.found[KeyDateOfBirth]
+	if _, has := v.found[KeyDateOfIssue]; has || !hasExpiry || !hasBirth {
+		return
+	}
+	at := -1
+	for i, l := range v.lines {
+		if l.Confidence < leastLine || v.claimed(i) {
+			continue
+		}
+		iso, _, ok := parseDate(l.Text, v.monthFirst, pastDate, v.at)
+		if !ok || iso <= birth.Value || !wholeYears(iso, expiry.Value) {
+			continue
+		}
+		if at >= 0 {
+			return
+		}
+		at = i
+	}
+	if at >= 0 {
+		v.accept(KeyDateOfIssue, v.lines[at].Text, at)
+	}
+}
+
+// wholeYears says whether a document that was issued on one day expires on the other after 1 to 15 whole years, or on the day before.
+func wholeYears(issue, expiry string) bool {
+	from, err := time.Parse(time.DateOnly, issue)
+	to, err2 := time.Parse(time.DateOnly, expiry)
+	if err != nil || err2 != nil {
+		return false
+	}
+	const longest = 15
+	years := to.AddDate(0, 0, 1).Year() - from.Year()
+	for _, n := range []int{years - 1, years} {
+		whole := from.AddDate(n, 0, 0)
+		if n >= 1 && n <= longest && (whole.Equal(to) || whole.AddDate(0, 0, -1).Equal(to)) {
+			return true
+		}
+	}
+	return false
+}
+
+// licenceColumn reads a driving licence whose numbers were lost: ISO/IEC 18013-1 and Directive 2006/126/EC prescribe the order of the fields,
+// and three dates in one column tell where in it a line stands.
+func (v *visual) licenceColumn() {
+	if !v.licence || v.monthFirst {
+		return
+	}
+	for i, l := range v.lines {
+		if _, _, dated := parseDate(l.Text, false, pastDate, v.at); !dated || l.Confidence < leastLine {
+			continue
+		}
+		lines := append(v.upColumn(i), append([]int{i}, v.column(i)...)...)
+		v.byOrder(lines)
+		return
+	}
+}
+
+// byOrder gives the lines of the column of a licence their fields; those that were read by number stay.
+func (v *visual) byOrder(lines []int) {
+	var dates []int // places in lines
+	for k, i := range lines {
+		if _, _, dated := parseDate(v.lines[i].Text, false, futureDate, v.at); dated {
+			dates = append(dates, k)
+		}
+	}
+	const wanted = 3
+	if len(dates) != wanted || dates[2]-dates[0] > wanted {
+		return
+	}
+	give := func(key Key, k int) {
+		if _, has := v.found[key]; has || k < 0 || k >= len(lines) {
+			return
+		}
+		text := v.lines[lines[k]].Text
+		if key == KeyDateOfBirth {
+			v.birthLine(text, lines[k])
+		}
+		v.accept(key, text, lines[k])
+	}
+	give(KeyDateOfBirth, dates[0])
+	give(KeyDateOfIssue, dates[1])
+	give(KeyDateOfExpiry, dates[2])
+	if dates[0] >= 2 {
+		give(KeyGivenNames, dates[0]-1)
+		give(KeySurname, dates[0]-2)
+	}
+	var numbers []int
+	for k := dates[2] + 1; k < len(lines); k++ {
+		text := v.lines[lines[k]].Text
+		switch {
+		case euCategories.MatchString(text) && k == len(lines)-1:
+			give(KeyLicenceCategories, k)
+		case numberForm.MatchString(strings.ToUpper(text)) && digitCount(text) >= 4:
+			numbers = append(numbers, k)
+		case streetForm.MatchString(text):
+			give(KeyAddress, k)
+		case digitCount(text) == 0 && k == dates[2]+1:
+			give(KeyIssuingAuthority, k)
+		}
+	}
+	if len(numbers) == 1 {
+		give(KeyDocumentNumber, numbers[0])
+	}
+}
+
+func digitCount(s string) int { return len(digitsOnly.FindAllString(s, -1)) }
+
+// upColumn is the lines above a value in its column, from the top.
+func (v *visual) upColumn(line int) []int {
+	box := v.lines[line].Box
+	var out []int
+	for j, l := range v.lines { // in order from the top
+		gap := (box.Y0 - l.Box.Y1) / box.Height()
+		if !v.isCaption[j] && l.Confidence >= leastLine && abs(l.Box.X0-box.X0) < 0.5*box.Height() && l.Box.Center().Y < box.Y0 && gap < 2.5 {
+			out = append(out, j)
+		}
+	}
+	return out
+}

@@ -1,0 +1,221 @@
+package forensic
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"ekyc/internal/vision"
+)
+
+// page is a ground with lines of security print and strokes like letters, photographed with noise. The strokes are of chance, so that no two
+// places are alike.
+func page(seed uint64, noise float64) *vision.RGB {
+	r := rand.New(rand.NewPCG(seed, 1))
+	m := vision.NewRGB(1200, 760)
+	for y := range m.Height {
+		for x := range m.Width {
+			v := 205 + 14*math.Sin(float64(y)/3.1+4*math.Sin(float64(x)/57)) + noise*r.NormFloat64()
+			for c := range 3 {
+				m.Pix[3*(y*m.Width+x)+c] = byte(max(0, min(255, v-float64(8*c))))
+			}
+		}
+	}
+	return m
+}
+
+// write puts strokes of chance on a line and gives its box.
+func write(m *vision.RGB, r *rand.Rand, left, top int) vision.Quad {
+	const width, height = 420, 30
+	for x := left; x < left+width; x += 8 + r.IntN(7) {
+		length, lean := 12+r.IntN(18), r.IntN(3)-1
+		for y := range length {
+			for k := range 4 {
+				at := 3 * ((top+30-length+y)*m.Width + x + k + lean*y/3)
+				for c := range 3 {
+					m.Pix[at+c] = byte(35 + r.IntN(9))
+				}
+			}
+		}
+	}
+	return vision.Rect{X0: float64(left) - 4, Y0: float64(top) - 4, X1: float64(left+width) + 4, Y1: float64(top+height) + 4}.Quad()
+}
+
+func scene(t *testing.T, m *vision.RGB, lines []vision.Quad) Scene {
+	t.Helper()
+	return Scene{Photograph: vision.NewPyramid(m), Document: m.Bounds().Quad(), Page: m, Lines: lines}
+}
+
+// saved is the picture as a file of the given quality holds it.
+func saved(t *testing.T, m *vision.RGB, quality int) *vision.RGB {
+	t.Helper()
+	data, err := vision.EncodeJPEG(m, quality)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := vision.Decode(data, vision.SceneLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.Native()
+}
+
+func written(seed uint64) (*vision.RGB, []vision.Quad) {
+	m := page(seed, 3)
+	r := rand.New(rand.NewPCG(seed, 2))
+	var lines []vision.Quad
+	for i := range 8 {
+		lines = append(lines, write(m, r, 60+40*(i%2), 60+80*i))
+	}
+	return m, lines
+}
+
+func TestACopiedPieceIsFoundByItsShift(t *testing.T) {
+	t.Parallel()
+	m, lines := written(3)
+	honest := Examine(scene(t, saved(t, m, 92), lines)).Clone
+	for y := range 40 { // a piece of the second line over the end of the fifth
+		from, to := 3*((136+y)*m.Width+150), 3*((376+y)*m.Width+300)
+		copy(m.Pix[to:to+3*170], m.Pix[from:from+3*170])
+	}
+	forged := Examine(scene(t, saved(t, m, 92), lines)).Clone
+	if honest == nil || forged == nil || !(forged[0] > honest[0]+1) {
+		t.Errorf("pairs at one shift: honest %.2f, forged %.2f", honest, forged)
+	}
+}
+
+func TestAnotherGridOfBlocksIsSeen(t *testing.T) {
+	t.Parallel()
+	m, lines := written(4)
+	honest := Examine(scene(t, saved(t, m, 95), lines)).Lines[3].Pixels
+	poor := saved(t, m, 40)
+	box := lines[3].Bounds()
+	for y := int(box.Y0) - 6; y < int(box.Y1)+6; y++ { // three pixels to the right and two down of where it was compressed
+		to, from := 3*(y*m.Width+int(box.X0)-6), 3*((y-2)*m.Width+int(box.X0)-9)
+		copy(m.Pix[to:to+3*440], poor.Pix[from:from+3*440])
+	}
+	forged := Examine(scene(t, saved(t, m, 95), lines)).Lines[3].Pixels
+	if !(forged[grid] > honest[grid]+3) {
+		t.Errorf("the second grid stands out by %.1f standard errors in the forged line and by %.1f in the honest one", forged[grid], honest[grid])
+	}
+}
+
+func TestAWipedGroundIsSeen(t *testing.T) {
+	t.Parallel()
+	m, lines := written(5)
+	honest := Examine(scene(t, m, lines)).Lines[2].Print
+	r := rand.New(rand.NewPCG(9, 9))
+	box := lines[2].Bounds()
+	for y := int(box.Y0) - 3; y < int(box.Y1)+3; y++ {
+		for x := int(box.X0) - 3; x < int(box.X1)+3; x++ {
+			for c := range 3 {
+				m.Pix[3*(y*m.Width+x)+c] = byte(200 + 3*r.NormFloat64())
+			}
+		}
+	}
+	write(m, r, 60, 220)
+	forged := Examine(scene(t, m, lines)).Lines[2].Print
+	if !(forged[texture] < honest[texture]-0.3) {
+		t.Errorf("texture of the ground beside its surroundings: %.2f forged, %.2f honest", forged[texture], honest[texture])
+	}
+}
+
+func TestGridsOfScreensAreFound(t *testing.T) {
+	t.Parallel()
+	m, lines := written(6)
+	honest := Examine(scene(t, m, lines)).Copy
+	for y := range m.Height {
+		for x := range m.Width {
+			for c := range 3 {
+				k := 3*(y*m.Width+x) + c
+				m.Pix[k] = byte(float64(m.Pix[k]) * (0.85 + 0.1*math.Cos(2*math.Pi*(float64(x)/4.3+float64(c)/3))))
+			}
+		}
+	}
+	forged := Examine(scene(t, m, lines)).Copy
+	for i, name := range CopyNames()[:4] {
+		if !(forged[i] > honest[i]+0.5) {
+			t.Errorf("%s: %.2f with stripes, %.2f without", name, forged[i], honest[i])
+		}
+	}
+}
+
+func TestSmallDocumentsAreNotMeasured(t *testing.T) {
+	t.Parallel()
+	m := page(1, 2)
+	s := scene(t, m, nil)
+	s.Document = vision.Rect{X1: 300, Y1: leastPixels - 1}.Quad()
+	if e := Examine(s); len(e.Measures()) != 0 {
+		t.Errorf("measures of a document of %d pixels: %v", leastPixels-1, e.Measures())
+	}
+}
+
+func TestInputsHaveTheirNames(t *testing.T) {
+	t.Parallel()
+	m, lines := written(7)
+	s := scene(t, m, lines)
+	s.Face = vision.Rect{X0: 700, Y0: 200, X1: 800, Y1: 320}
+	e := Examine(s)
+	for name, pair := range map[string][2]int{
+		"print": {len(e.Lines[0].Print), len(PrintNames())}, "pixels": {len(e.Lines[0].Pixels), len(PixelNames())},
+		"portrait": {len(e.Portrait), len(PortraitNames())}, "copy": {len(e.Copy), len(CopyNames())}, "clone": {len(e.Clone), len(CloneNames())},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%s: %d measures and %d names", name, pair[0], pair[1])
+		}
+	}
+	for _, trace := range Traces() {
+		w, learned := weighers[trace]
+		if !learned {
+			t.Errorf("nothing was learned of %s", trace)
+			continue
+		}
+		for _, inputs := range e.Inputs(trace) {
+			if len(inputs) != len(w.weights) || len(w.center) != len(w.weights) || len(w.scale) != len(w.weights) {
+				t.Errorf("%s: %d inputs and %d weights", trace, len(inputs), len(w.weights))
+			}
+		}
+		if a, b := w.measure(w.half), w.measure(w.nine); math.Abs(a-0.5) > 1e-9 || math.Abs(b-0.9) > 1e-9 {
+			t.Errorf("%s: measures %v and %v at the two marks", trace, a, b)
+		}
+	}
+}
+
+func TestQuantilesOfManyValues(t *testing.T) {
+	t.Parallel()
+	var h histogram
+	if h.quantile(0.5) != 0 {
+		t.Error("an empty histogram has a median")
+	}
+	for i := range 200 {
+		h.add(float64(i))
+	}
+	for q, want := range map[float64]float64{0: 0, 0.5: 100, 0.99: 198} {
+		if got := h.quantile(q); math.Abs(got-want) > 0.5 {
+			t.Errorf("quantile %v: %v", q, got)
+		}
+	}
+}
+
+func BenchmarkExamineTwelveMegapixels(b *testing.B) {
+	m := vision.NewRGB(4000, 3000)
+	small, lines := written(8)
+	for y := range m.Height {
+		for x := range m.Width {
+			copy(m.Pix[3*(y*m.Width+x):][:3], small.Pix[3*((y/4%small.Height)*small.Width+x/4%small.Width):][:3])
+		}
+	}
+	for i := range lines {
+		lines[i] = lines[i].Scale(3)
+	}
+	for i := range 16 {
+		lines = append(lines, lines[i%8])
+	}
+	d := vision.Rect{X0: 400, Y0: 300, X1: 3600, Y1: 2350}
+	s := Scene{Photograph: vision.NewPyramid(m), Document: d.Quad(), Page: m.Resize(1280, 820), Lines: lines, Face: vision.Rect{X0: 100, Y0: 300, X1: 260, Y1: 520}}
+	s.Photograph.Fit(640)
+	b.ResetTimer()
+	for range b.N {
+		Examine(s)
+	}
+}

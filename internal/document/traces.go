@@ -1,0 +1,32 @@
+package document
+
+import (
+	"ekyc/internal/document/forensic"
+)
+
+// scene is the side as the search for traces of forgery looks at it. It needs the boxes of the print and not what they say, so that the search can run
+// while they are read.
+func (s *side) scene() forensic.Scene {
+	out := forensic.Scene{Photograph: s.pyramid, Document: s.geometry.Quad, Page: s.image}
+	for _, b := range s.pageBoxes() {
+		out.Lines = append(out.Lines, alignQuad(b.Quad, s.angle))
+	}
+	if s.portrait != nil {
+		out.Face = s.portrait.onSide
+	}
+	return out
+}
+
+// traces are the strongest measures of all sides.
+func (out *Reading) traces() map[forensic.Trace]float64 {
+	found := map[forensic.Trace]float64{}
+	for _, s := range out.Sides {
+		if s.Evidence == nil {
+			continue
+		}
+		for trace, v := range s.Evidence.Measures() {
+			found[trace] = max(found[trace], v)
+		}
+	}
+	return found
+}
