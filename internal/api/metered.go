@@ -10,6 +10,7 @@ import (
 
 	"ekyc"
 	"ekyc/internal/metering"
+	"ekyc/internal/store"
 	"ekyc/internal/tenant"
 )
 
@@ -78,17 +79,11 @@ func meter[O stamped](ctx context.Context, s *Server, call *Call, module ekyc.Mo
 		}
 		return call.Remember(ctx, tx, 200, out, subject, true)
 	})
-	if err != nil && (!s.refund(ctx, call, reservation) || !unknownEnd(err)) {
+	if err != nil && (!s.refund(ctx, call, reservation) || !store.Uncertain(err)) {
 		return *new(O), err
 	}
 	call.charge(module, true)
 	return out, nil
-}
-
-// unknownEnd says whether a transaction with this error can have been committed all the same: the connection broke off in the middle.
-func unknownEnd(err error) bool {
-	code := ekyc.CodeOf(err)
-	return code == ekyc.ErrUnavailable || code == ekyc.ErrCancelled || code == ekyc.ErrInternal
 }
 
 // settleTimeout is for the transaction that ends a request.

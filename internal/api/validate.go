@@ -49,6 +49,12 @@ type GivenReading struct {
 	Source     check.Source     `json:"source,omitempty" enum:"mrz,barcode,viz"`
 	Confidence *float64         `json:"confidence,omitempty" minimum:"0" maximum:"1"`
 	Region     *document.Region `json:"region,omitempty"`
+
+	// As /document/ocr answered; not looked at.
+	National       string `json:"national,omitempty"`
+	Script         string `json:"script,omitempty"`
+	Transliterated string `json:"transliterated,omitempty"`
+	ISO            string `json:"iso,omitempty"`
 }
 
 // GivenMRZ is a machine readable zone as text. Everything but the lines is as /document/ocr answered.

@@ -158,6 +158,12 @@ func (db *DB) AsSystem(ctx context.Context, f func(ctx context.Context, tx pgx.T
 	return transact(ctx, db.system, "begin", f)
 }
 
+// Uncertain says whether a transaction that ended with this error can have been committed all the same: the connection broke off in the middle.
+func Uncertain(err error) bool {
+	code := ekyc.CodeOf(err)
+	return code == ekyc.ErrUnavailable || code == ekyc.ErrCancelled || code == ekyc.ErrInternal
+}
+
 // attempts bounds the runs of a transaction that others interfere with.
 const attempts = 5
 

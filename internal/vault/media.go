@@ -69,6 +69,9 @@ func (v *Vault) PutMedia(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, in Me
 		return "", err
 	}
 	blob := newBlobName()
+	if w, noting := ctx.Value(writtenKey{}).(*Written); noting {
+		w.blobs = append(w.blobs, blob)
+	}
 	if err := v.blobs.Put(ctx, blob, sealed); err != nil {
 		return "", fmt.Errorf("write a media file: %w", err)
 	}
@@ -79,6 +82,28 @@ func (v *Vault) PutMedia(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, in Me
 		return "", fmt.Errorf("record media: %w", err)
 	}
 	return m.ID, nil
+}
+
+// Written are the files that PutMedia has written in a transaction that may not be committed.
+type Written struct{ blobs, lost []string }
+
+type writtenKey struct{}
+
+// Note gives the context for one run of a transaction: what PutMedia writes under it is noted. The files of an earlier run are lost.
+func (w *Written) Note(ctx context.Context) context.Context {
+	w.lost, w.blobs = append(w.lost, w.blobs...), nil
+	return context.WithValue(ctx, writtenKey{}, w)
+}
+
+// Withdraw removes the files of runs that were not committed, and those of the last run too unless that is or may be committed. A file
+// that cannot be removed is left to SweepFiles.
+func (v *Vault) Withdraw(ctx context.Context, w *Written, committed bool) {
+	if !committed {
+		w.lost = append(w.lost, w.blobs...)
+	}
+	if err := v.DeleteBlobs(context.WithoutCancel(ctx), w.lost); err != nil {
+		v.logger.WarnContext(ctx, "files without rows are left to the sweep", "error.message", err.Error())
+	}
 }
 
 // newBlobName gives a name that says nothing: 128 random bits.
