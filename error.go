@@ -47,6 +47,7 @@ const (
 	ErrIdempotencyMismatch   ErrorCode = "idempotency_mismatch"
 	ErrIdempotencyNotKept    ErrorCode = "idempotency_not_kept"
 	ErrURLDenied             ErrorCode = "url_denied"
+	ErrChallengeInvalid      ErrorCode = "challenge_invalid"
 )
 
 // Who asks, and what for.
@@ -126,11 +127,12 @@ var Codes = []CodeInfo{
 	{ErrNotFound, 404, "there is no such route or resource for this caller", false},
 	{ErrMethodNotAllowed, 405, "the route exists and does not answer this method; Allow names those it does", false},
 	{ErrConflict, 409, "the resource is in a state that does not permit this", false},
-	{ErrGone, 410, "the resource existed and has been erased", false},
+	{ErrGone, 410, "the resource existed and has been erased, or is a link that has been used or has run out", false},
 	{ErrIdempotencyInProgress, 409, "the first request with this Idempotency-Key is still being answered", true},
 	{ErrIdempotencyMismatch, 422, "this Idempotency-Key was used with another request", false},
 	{ErrIdempotencyNotKept, 409, "the first request with this Idempotency-Key was executed and asked for its answer not to be kept", false},
 	{ErrURLDenied, 422, "the address is not one that webhooks may be sent to", false},
+	{ErrChallengeInvalid, 422, "the liveness challenge is unknown, expired, used before or of another key, as details.reason says; ask for a new one", false},
 
 	{ErrCredentialsMissing, 401, "X-API-KEY, X-API-TIMESTAMP or X-API-SIGN is absent or malformed", false},
 	{ErrKeyUnknown, 401, "the key does not exist", false},

@@ -33,6 +33,7 @@ const (
 	KindOperator    Kind = "opr"
 	KindUsage       Kind = "use"
 	KindReservation Kind = "res"
+	KindCapture     Kind = "cap"
 )
 
 // idEncoding keeps the order of the bytes and needs no escaping anywhere.
@@ -80,6 +81,8 @@ func (k Kind) noun() string {
 		return "delivery"
 	case KindEvent:
 		return "event"
+	case KindCapture:
+		return "capture"
 	case KindOperator:
 		return "operator"
 	}

@@ -8,6 +8,7 @@ packages=(
   libzxing-dev        # bar codes
   libtesseract-dev    # print in the scripts that follow
   postgresql          # the private database; only the server's programs are used
+  chromium            # tests of the capture page
   tesseract-ocr-script-cyrl tesseract-ocr-script-arab tesseract-ocr-script-deva tesseract-ocr-script-grek
 )
 

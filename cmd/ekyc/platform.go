@@ -17,6 +17,8 @@ import (
 
 	"ekyc"
 	"ekyc/internal/admission"
+	"ekyc/internal/capture"
+	"ekyc/internal/challenge"
 	"ekyc/internal/fence"
 	"ekyc/internal/idempotency"
 	"ekyc/internal/metering"
@@ -36,7 +38,7 @@ import (
 func migrations() []store.Migrations {
 	return []store.Migrations{
 		queue.Migrations, tenant.Migrations, operator.Migrations, requestlog.Migrations, admission.Migrations, metering.Migrations, vault.Migrations,
-		webhook.Migrations, idempotency.Migrations, workflow.Migrations,
+		webhook.Migrations, idempotency.Migrations, workflow.Migrations, challenge.Migrations, capture.Migrations,
 	}
 }
 
@@ -91,23 +93,25 @@ type serviceFlags struct {
 
 // platform is everything that a process of the service works with.
 type platform struct {
-	logger    *slog.Logger
-	telemetry *telemetry.Telemetry
-	keyring   *vault.Keyring
-	db        *store.DB
-	tenants   *tenant.Service
-	operators *operator.Service
-	admission *admission.Admitter
-	metering  *metering.Service
-	vault     *vault.Vault
-	webhooks  *webhook.Service
-	repeats   *idempotency.Service
-	jobs      *workflow.Service
-	requests  *requestlog.Log
-	profiles  *profile.Checker
-	engine    *fence.Pool
-	queue     *queue.Client
-	closers   []func() error // the last one first
+	logger     *slog.Logger
+	telemetry  *telemetry.Telemetry
+	keyring    *vault.Keyring
+	db         *store.DB
+	tenants    *tenant.Service
+	operators  *operator.Service
+	admission  *admission.Admitter
+	metering   *metering.Service
+	vault      *vault.Vault
+	webhooks   *webhook.Service
+	repeats    *idempotency.Service
+	challenges *challenge.Service
+	captures   *capture.Service
+	jobs       *workflow.Service
+	requests   *requestlog.Log
+	profiles   *profile.Checker
+	engine     *fence.Pool
+	queue      *queue.Client
+	closers    []func() error // the last one first
 }
 
 // role says what a process does beside keeping state.
@@ -231,6 +235,8 @@ func (f *serviceFlags) assemble(p *platform, r role) error {
 	p.vault = vault.New(p.db, p.keyring, files, vault.Options{Logger: p.logger})
 	p.webhooks = webhook.New(p.db, p.vault, p.keyring, webhook.Options{AllowedNetworks: f.WebhookAllow, Logger: p.logger, Transport: otelTransport, TraceParent: traceParent, Resume: resumeTrace})
 	p.repeats = idempotency.New(p.db, p.vault, idempotency.Options{Logger: p.logger})
+	p.challenges = challenge.New(p.db, p.vault)
+	p.captures = capture.New(p.db, p.vault)
 	p.profiles = profile.New(profile.Options{MXEnabled: f.MXLookups})
 	p.jobs = workflow.New(p.db, p.vault, p.metering, p.webhooks, p.engine.Background(), p.profiles, workflow.Options{
 		Logger: p.logger, Span: jobSpan, Ready: func() bool { return p.engine.Stats().Ready > 0 },

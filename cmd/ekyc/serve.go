@@ -23,7 +23,17 @@ type edgeFlags struct {
 	TrustedProxies  []netip.Prefix `help:"Proxies whose X-Forwarded-For is believed." env:"EKYC_TRUSTED_PROXIES" placeholder:"CIDR"`
 	GlobalPerMinute int            `help:"Requests a minute that all keys together may make; 0 for any number." default:"0" env:"EKYC_GLOBAL_PER_MINUTE"`
 	BodyTimeout     time.Duration  `help:"Longest that the body of a request may take to arrive." default:"60s" env:"EKYC_BODY_TIMEOUT"`
+	PublicURL       string         `help:"How clients reach this service, for links that it gives out; the region's of --region-urls, or as each request came, unless given." env:"EKYC_PUBLIC_URL" placeholder:"URL"`
+	CaptureFrames   []string       `help:"Origins that may show the capture page in a frame, such as https://app.example.com; none unless given." env:"EKYC_CAPTURE_FRAMES" placeholder:"ORIGIN"`
 	BodyMemory      int64          `help:"Most memory for bodies under way, in MiB." default:"512" env:"EKYC_BODY_MEMORY_MIB"`
+}
+
+// publicURL is how clients reach this service; "" where it was not said.
+func (f *edgeFlags) publicURL(s *serviceFlags) string {
+	if f.PublicURL != "" {
+		return f.PublicURL
+	}
+	return s.RegionURLs[s.Region]
 }
 
 // ServeCmd is `ekyc serve`.
@@ -78,8 +88,8 @@ func (f *edgeFlags) listen(ctx context.Context, p *platform, s *serviceFlags) (*
 	}
 	server, err := api.New(api.Services{
 		DB: p.db, Tenants: p.tenants, Operators: p.operators, Admission: p.admission, Metering: p.metering, Vault: p.vault, Webhooks: p.webhooks,
-		Idempotency: p.repeats, Jobs: p.jobs, Requests: p.requests, Profiles: p.profiles, Vision: p.engine,
-	}, api.Options{Version: programVersion(), TrustedProxies: f.TrustedProxies, BodyTimeout: f.BodyTimeout, BodyMemory: f.BodyMemory << 20, Logger: p.logger})
+		Idempotency: p.repeats, Challenges: p.challenges, Captures: p.captures, Jobs: p.jobs, Requests: p.requests, Profiles: p.profiles, Vision: p.engine,
+	}, api.Options{Version: programVersion(), PublicURL: f.publicURL(s), FrameAncestors: f.CaptureFrames, TrustedProxies: f.TrustedProxies, BodyTimeout: f.BodyTimeout, BodyMemory: f.BodyMemory << 20, Logger: p.logger})
 	if err != nil {
 		return nil, err
 	}

@@ -101,6 +101,8 @@ func (p *platform) upkeep() []upkeepPart {
 		{"files", time.Hour, p.vault.SweepFiles},
 		{"remembered answers", soon, p.repeats.Sweep},
 		{"sessions", soon, p.operators.Sweep},
+		{"challenges", time.Hour, p.challenges.Sweep},
+		{"capture links", soon, p.captures.Sweep},
 		{"request log", time.Hour, func(ctx context.Context) error {
 			if err := p.requests.EnsurePartitions(ctx); err != nil {
 				return err

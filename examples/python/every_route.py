@@ -20,6 +20,9 @@ def call(status, method, path, body=None):
 for path in ("/health", "/ready", "/coverage", "/models", "/openapi.json", "/quotas", "/usage", "/usage/events", "/logs/request", "/keys", "/subjects", "/webhooks", "/jobs"):
     call(200, "GET", path)
 assert call(200, "POST", "/liveness/analyze", {"image_live_base64": selfie, "hints": {"pose": True, "blink": True}})["is_live"]
+challenge = call(201, "POST", "/liveness/challenges", {"actions": 3})
+answered = call(200, "POST", "/liveness/analyze", {"frames_base64": [selfie, selfie], "challenge_id": challenge["challenge_id"]})
+assert len(challenge["actions"]) == 3 and answered["method"] == "challenge" and not answered["is_live"]  # a still does nothing that was asked
 read = call(200, "POST", "/document/ocr", {"image_front_base64": front, "document_hint": "auto", "country_hint": "auto"})
 assert call(200, "POST", "/document/validate", read)["document_valid"]
 assert call(200, "POST", "/face/match", {"image_live_base64": selfie, "image_document_base64": front})["match"]
@@ -36,6 +39,8 @@ while (answer := call(200, "GET", job))["status"] in ("queued", "running"):
     time.sleep(1.1)  # a signed request is accepted once, and a second later its timestamp is another
 assert answer["result"]["decision"] == "accepted", answer
 call(409, "POST", job + "/cancel")  # it has ended
+link = call(201, "POST", "/captures", {"language": "fr", "expires_in_seconds": 600})
+assert link["url"].endswith("/capture/" + link["token"]) and call(200, "GET", "/captures/" + link["capture_id"])["status"] == "open"
 hook = "/webhooks/" + call(201, "POST", "/webhooks", {"url": up["base_url"] + "/v1/health"})["webhook_id"]
 call(200, "GET", hook), call(200, "PATCH", hook, {"types": ["ping"]}), call(200, "POST", hook + "/rotate", {"overlap_seconds": 60})
 delivery = "/webhooks/deliveries/" + call(202, "POST", hook + "/ping")["delivery_id"]

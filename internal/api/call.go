@@ -25,6 +25,7 @@ type Call struct {
 	session   string // the operator's token
 	started   time.Time
 	from      netip.Addr // who asks, behind the operator's own proxies
+	base      string     // how this service was reached
 	route     string     // template
 	method    string     // one of the known ones
 	traceID   string

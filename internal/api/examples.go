@@ -13,15 +13,17 @@ var exampleZone = []string{"P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898
 
 // examples are the bodies that the documents show, by operation.
 var examples = map[string]object{
-	"liveness-analyze":  {"image_live_base64": exampleSelfie, "hints": object{"pose": true, "blink": true}},
-	"document-ocr":      {"image_front_base64": exampleFront, "document_hint": "auto", "country_hint": "auto"},
-	"document-validate": {"detected": object{"type": "passport", "country": "UTO"}, "fields": object{"surname": "ERIKSSON", "date_of_birth": "1974-08-12"}, "mrz": object{"lines": exampleZone}},
-	"face-match":        {"image_live_base64": exampleSelfie, "image_document_base64": exampleFront, "threshold": 0.75},
-	"kya-check":         {"email": "person@example.com", "phone": "+33142685300", "country": "FRA", "ip": "192.0.2.1"},
+	"liveness-analyze":   {"image_live_base64": exampleSelfie, "hints": object{"pose": true, "blink": true}},
+	"liveness-challenge": {"actions": 3},
+	"document-ocr":       {"image_front_base64": exampleFront, "document_hint": "auto", "country_hint": "auto"},
+	"document-validate":  {"detected": object{"type": "passport", "country": "UTO"}, "fields": object{"surname": "ERIKSSON", "date_of_birth": "1974-08-12"}, "mrz": object{"lines": exampleZone}},
+	"face-match":         {"image_live_base64": exampleSelfie, "image_document_base64": exampleFront, "threshold": 0.75},
+	"kya-check":          {"email": "person@example.com", "phone": "+33142685300", "country": "FRA", "ip": "192.0.2.1"},
 	"kyc-verify": {
 		"image_live_base64": exampleSelfie, "image_front_base64": exampleFront, "kya": object{"email": "person@example.com", "country": "FRA"},
 		"workflow": object{"name": "default", "thresholds": object{"accept": 80, "review": 60}}, "subject_ref": "customer-1", "metadata": object{"order": "1001"},
 	},
+	"captures-create":         {"document_hint": "auto", "language": "fr", "expires_in_seconds": 1800, "redirect_url": "https://example.com/welcome", "subject_ref": "customer-3", "metadata": object{"order": "1002"}},
 	"subjects-create":         {"subject_ref": "customer-2", "image_reference_base64": exampleSelfie},
 	"subjects-reference":      {"image_reference_base64": exampleSelfie},
 	"keys-create":             {"name": "backend", "scopes": []string{"workflow"}, "cidrs": []string{"203.0.113.0/24"}},

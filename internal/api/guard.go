@@ -41,7 +41,7 @@ func (s *Server) guard(rt route) func(huma.Context, func(huma.Context)) {
 		r, w := humago.Unwrap(hc)
 		ctx := r.Context()
 		call := callOf(ctx)
-		call.route, call.from = rt.path, s.remoteIP(r)
+		call.route, call.from, call.base = rt.path, s.remoteIP(r), s.baseURL(r)
 		if err := s.enter(w, r, call, rt); err != nil {
 			s.refuse(ctx, w, call, err)
 			return

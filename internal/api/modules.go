@@ -18,8 +18,8 @@ func (s *Server) moduleRoutes(f *surface) {
 	handle(f, route{
 		method: http.MethodPost, path: "/liveness/analyze", id: "liveness-analyze", tag: "modules", scope: "liveness", maxBody: recording,
 		summary:     "Is this a person before the camera?",
-		description: "One still is judged passively; 2 to 32 frames, oldest first, make blinks and movement evaluable. A hint that the pictures cannot prove is a check with the status not_evaluable.",
-		errors:      []ekyc.ErrorCode{ekyc.ErrFaceNotFound, ekyc.ErrFramesCount, ekyc.ErrImageCorrupt, ekyc.ErrImageDimensions, ekyc.ErrImageTypeUnsupported, ekyc.ErrImageTooLarge},
+		description: "One still is judged passively; 2 to 32 frames, oldest first, make blinks and movement evaluable, and a challenge_id says what they must show. A hint that the pictures cannot prove is a check with the status not_evaluable.",
+		errors:      []ekyc.ErrorCode{ekyc.ErrFaceNotFound, ekyc.ErrFramesCount, ekyc.ErrChallengeInvalid, ekyc.ErrImageCorrupt, ekyc.ErrImageDimensions, ekyc.ErrImageTypeUnsupported, ekyc.ErrImageTooLarge},
 	}, s.analyzeLiveness)
 	handle(f, route{
 		method: http.MethodPost, path: "/document/ocr", id: "document-ocr", tag: "modules", scope: "ocr", maxBody: twoImages,
@@ -46,10 +46,14 @@ type LivenessBody struct {
 	ImageLive Image          `json:"image_live_base64,omitempty"`
 	Frames    []Image        `json:"frames_base64,omitempty" minItems:"2" maxItems:"32" doc:"Frames of one recording, oldest first, in place of one image."`
 	Hints     liveness.Hints `json:"hints,omitempty" doc:"What is to be proven: each becomes a check."`
+	Answered
 }
 
-func (b *LivenessBody) frames() []Image          { return b.Frames }
-func (b *LivenessBody) problems() []FieldProblem { return liveProblems(b.ImageLive, b.Frames) }
+func (b *LivenessBody) frames() []Image { return b.Frames }
+
+func (b *LivenessBody) problems() []FieldProblem {
+	return append(liveProblems(b.ImageLive, b.Frames), b.challengeProblems(b.Frames)...)
+}
 
 // liveProblems wants one image or frames, not both.
 func liveProblems(image Image, frames []Image) []FieldProblem {
@@ -81,8 +85,13 @@ type LivenessAnswer struct {
 }
 
 func (s *Server) analyzeLiveness(ctx context.Context, call *Call, _ *none, b *LivenessBody) (*LivenessAnswer, error) {
-	return meter(ctx, s, call, ekyc.ModuleLiveness, "", func(ctx context.Context) (*LivenessAnswer, error) {
-		o, err := s.Vision.Selfie(ctx, engine.SelfieRequest{Frames: pictures(b.ImageLive, b.Frames), Hints: b.Hints, SkipEnrol: true})
+	answered := &answering{server: s, call: call, body: &b.Answered}
+	out, err := meter(ctx, s, call, ekyc.ModuleLiveness, "", func(ctx context.Context) (*LivenessAnswer, error) {
+		task, err := answered.begin(ctx)
+		if err != nil {
+			return nil, err
+		}
+		o, err := s.Vision.Selfie(ctx, engine.SelfieRequest{Frames: pictures(b.ImageLive, b.Frames), Hints: b.Hints, Challenge: task, SkipEnrol: true})
 		if err != nil {
 			return nil, named(err, map[string]string{"selfie": liveName(b.Frames)})
 		}
@@ -91,6 +100,8 @@ func (s *Server) analyzeLiveness(ctx context.Context, call *Call, _ *none, b *Li
 		}
 		return &LivenessAnswer{Result: *o.Liveness}, nil
 	})
+	answered.end(ctx, err)
+	return out, err
 }
 
 func liveName(frames []Image) string {

@@ -4,6 +4,7 @@ package api
 func (s *Server) clientRoutes(f *surface) error {
 	s.openRoutes(f)
 	s.moduleRoutes(f)
+	s.challengeRoutes(f)
 	s.profileRoutes(f)
 	s.verifyRoutes(f)
 	s.jobRoutes(f)
@@ -11,5 +12,8 @@ func (s *Server) clientRoutes(f *surface) error {
 	s.keyRoutes(f)
 	s.webhookRoutes(f)
 	s.usageRoutes(f)
+	if err := s.captureRoutes(f); err != nil {
+		return err
+	}
 	return f.documentRoutes()
 }

@@ -7,11 +7,16 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/semaphore"
 
+	"ekyc"
 	"ekyc/internal/admission"
+	"ekyc/internal/capture"
+	"ekyc/internal/challenge"
 	"ekyc/internal/engine"
 	"ekyc/internal/face"
 	"ekyc/internal/idempotency"
@@ -47,7 +52,9 @@ type Services struct {
 	Vault       *vault.Vault
 	Webhooks    *webhook.Service
 	Idempotency *idempotency.Service
+	Challenges  *challenge.Service
 	Jobs        *workflow.Service
+	Captures    *capture.Service
 	Requests    *requestlog.Log
 	Profiles    *profile.Checker
 	Vision      Vision
@@ -56,6 +63,8 @@ type Services struct {
 // Options tune the edge; the zero value serves.
 type Options struct {
 	Version        string
+	PublicURL      string         // how clients reach this service, for links; "" for as each request came
+	FrameAncestors []string       // origins that may frame the capture page
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	BodyTimeout    time.Duration  // for the whole body; 0 for 60 s
 	BodyMemory     int64          // bytes that the bodies of all requests may take together; 0 for 512 MiB
@@ -68,6 +77,19 @@ const (
 	defaultBodyMemory  = 512 << 20
 )
 
+// checkAddresses refuses what would give broken links, or another policy than was meant.
+func (o Options) checkAddresses() error {
+	for _, text := range append([]string{o.PublicURL}, o.FrameAncestors...) {
+		u, err := url.Parse(text)
+		switch {
+		case text == "":
+		case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(text, " ;,'"):
+			return ekyc.Errorf(ekyc.ErrInvalidArgument, "%q is no address such as https://verify.example.com", text)
+		}
+	}
+	return nil
+}
+
 // Server answers requests.
 type Server struct {
 	Services
@@ -76,6 +98,9 @@ type Server struct {
 	metrics *metrics
 	client  *surface
 	admin   *surface
+
+	visitors   visitors
+	pagePolicy string // of the capture page
 }
 
 // New assembles the routes.
@@ -92,11 +117,14 @@ func New(services Services, o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if err := o.checkAddresses(); err != nil {
+		return nil, err
+	}
 	m, err := newMetrics()
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Services: services, options: o, memory: semaphore.NewWeighted(o.BodyMemory), metrics: m}
+	s := &Server{Services: services, options: o, memory: semaphore.NewWeighted(o.BodyMemory), metrics: m, pagePolicy: pagePolicyOf(o.FrameAncestors)}
 	s.client = newSurface(s, "ekyc", clientDescription, "/v1", o.Version)
 	if err := s.clientRoutes(s.client); err != nil {
 		return nil, err

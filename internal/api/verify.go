@@ -22,6 +22,7 @@ type VerifyBody struct {
 	ImageLive Image          `json:"image_live_base64,omitempty"`
 	Frames    []Image        `json:"frames_base64,omitempty" minItems:"2" maxItems:"32" doc:"Frames of one recording, oldest first, in place of one image."`
 	Hints     liveness.Hints `json:"hints,omitempty"`
+	Answered
 	DocumentImages
 	KYA         *ProfileClaim     `json:"kya,omitempty" doc:"What the person says of himself; without it KYA is left out and its weight spread."`
 	Workflow    *WorkflowChoice   `json:"workflow,omitempty" doc:"The workflow by name, or by name with what is to differ from it for this verification."`
@@ -34,7 +35,8 @@ type VerifyBody struct {
 func (b *VerifyBody) frames() []Image { return b.Frames }
 
 func (b *VerifyBody) problems() []FieldProblem {
-	found := append(liveProblems(b.ImageLive, b.Frames), b.hintProblems()...)
+	found := append(liveProblems(b.ImageLive, b.Frames), b.challengeProblems(b.Frames)...)
+	found = append(found, b.hintProblems()...)
 	if b.ImageFront == nil {
 		found = append(found, FieldProblem{"/image_front_base64", requiredProblem})
 	}
@@ -56,7 +58,7 @@ func (s *Server) verifyRoutes(f *surface) {
 		method: http.MethodPost, path: "/kyc/verify", id: "kyc-verify", tag: "verifications", scope: "workflow", maxBody: recording, status: http.StatusAccepted,
 		summary:     "Verify a person",
 		description: "Takes the pictures, answers at once with a job, and works: liveness and reading side by side, validation, face match, profile, decision. The outcome comes by webhook and stands at /v1/jobs/{id}.",
-		errors:      []ekyc.ErrorCode{ekyc.ErrQuotaExceeded, ekyc.ErrURLDenied, ekyc.ErrImageTypeUnsupported, ekyc.ErrImageTooLarge, ekyc.ErrImageDimensions, ekyc.ErrImageCorrupt},
+		errors:      []ekyc.ErrorCode{ekyc.ErrQuotaExceeded, ekyc.ErrURLDenied, ekyc.ErrChallengeInvalid, ekyc.ErrImageTypeUnsupported, ekyc.ErrImageTooLarge, ekyc.ErrImageDimensions, ekyc.ErrImageCorrupt},
 	}, s.verify)
 }
 
@@ -96,6 +98,9 @@ func (s *Server) submission(ctx context.Context, call *Call, b *VerifyBody) (wor
 		Selfie: pictures(b.ImageLive, b.Frames), Front: b.ImageFront, Back: b.ImageBack, Hints: b.Hints, TypeHint: u.TypeHint, CountryHint: u.CountryHint,
 		Workflow: pinned, SubjectRef: b.SubjectRef, CallbackURL: b.CallbackURL, Metadata: b.Metadata, Store: b.Store == nil || *b.Store,
 		TraceParent: traceParentOf(ctx),
+	}
+	if b.ChallengeID != "" {
+		out.Challenge = (&answering{server: s, call: call, body: &b.Answered}).take
 	}
 	if b.KYA != nil {
 		in := b.KYA.input(s.options.Now())

@@ -14,6 +14,8 @@ const (
 	CodeLivenessLimited    Code = "liveness_score_limited"
 	CodeLivenessCheck      Code = "liveness_check"
 	CodeFaceQuality        Code = "face_quality"
+	CodeChallenge          Code = "challenge_incomplete"
+	CodeRecording          Code = "recording_not_genuine"
 	CodeSimilarityLimited  Code = "similarity_limited"
 	CodeDocumentLimited    Code = "document_confidence_limited"
 	CodeMRZChecksum        Code = "mrz_checksum_failed"
@@ -67,6 +69,8 @@ var (
 		"Veuillez photographier à nouveau le document : en entier, net, sous une lumière uniforme, sans reflets."}
 	textSelfie = Text{"Please take the photo of your face again, facing the camera, in good light, without anyone else in the picture.",
 		"Veuillez reprendre la photo de votre visage, face à l’appareil, bien éclairé, sans personne d’autre sur l’image."}
+	textMoves = Text{"Please do the movements again, one after the other and not too fast, as they are shown; look straight at the camera in between.",
+		"Veuillez refaire les mouvements l’un après l’autre, sans vous presser, comme indiqué ; regardez droit vers l’appareil entre deux."}
 	textPortrait = Text{"Please photograph the side of the document that shows your portrait again, sharp and without reflections.",
 		"Veuillez photographier à nouveau le côté du document qui porte votre portrait, net et sans reflets."}
 	textFace = Text{"Please make sure that your face can be seen clearly, in your photo and on the document.",
@@ -86,6 +90,8 @@ func Catalogue() []Entry {
 		{CodeLivenessLimited, Liveness, "judged live, with less than full certainty", textDone, false, false},
 		{CodeLivenessCheck, Liveness, "a check of liveness failed or warned", textNeutral, true, true},
 		{CodeFaceQuality, Liveness, "the photograph of the face is of poor quality", textSelfie, true, false},
+		{CodeChallenge, Liveness, "the frames do not show all actions of the challenge in their order", textMoves, true, false},
+		{CodeRecording, Liveness, "the frames are not one recording of one living head", textNeutral, true, true},
 		{RuleOtherPerson, FaceMatch, "the similarity is so low that the faces are those of two persons", textNeutral, false, true},
 		{RuleNoMatch, FaceMatch, "the similarity of the faces is below the threshold", textNeutral, true, true},
 		{CodeSimilarityLimited, FaceMatch, "the faces match, with a similarity below 1", textDone, false, false},
@@ -145,6 +151,19 @@ func unmadeCode(name string) (Code, bool) {
 	return "", false
 }
 
+// livenessCode gives the code of a check of liveness.
+func livenessCode(name string) Code {
+	switch name {
+	case "face_quality":
+		return CodeFaceQuality
+	case "challenge_completed":
+		return CodeChallenge
+	case "frames_distinct", "face_moves", "head_is_solid", "one_person", "frames_alike", "frames_not_looped", "frames_in_order", "background_consistent", "light_consistent":
+		return CodeRecording
+	}
+	return CodeLivenessCheck
+}
+
 // checkCode gives the code of a check that failed, warned or could not be made. A check without a code of its own has its factor's
 // general one.
 func checkCode(factor FactorName, status ekyc.CheckStatus, name string) Code {
@@ -155,10 +174,7 @@ func checkCode(factor FactorName, status ekyc.CheckStatus, name string) Code {
 	}
 	switch factor {
 	case Liveness:
-		if name == "face_quality" {
-			return CodeFaceQuality
-		}
-		return CodeLivenessCheck
+		return livenessCode(name)
 	case KYA:
 		return CodeKYACheck
 	}

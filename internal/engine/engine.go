@@ -266,11 +266,15 @@ func (e *Engine) Faces() *face.Analyzer { return e.faces }
 // Liveness judges one picture (passive) or several, oldest first (active).
 // Errors: those of decoding, ErrFaceNotFound, ErrFramesCount, ErrCancelled.
 func (e *Engine) Liveness(ctx context.Context, frames []*vision.Picture, hints liveness.Hints) (*liveness.Result, error) {
+	return e.judge(ctx, frames, hints, nil)
+}
+
+func (e *Engine) judge(ctx context.Context, frames []*vision.Picture, hints liveness.Hints, task *liveness.Task) (*liveness.Result, error) {
 	pyramids := make([]*vision.Pyramid, len(frames))
 	for i, f := range frames {
 		pyramids[i] = f.Pyramid
 	}
-	return e.liveness.Analyze(ctx, liveness.Input{Frames: pyramids, Want: hints})
+	return e.liveness.Analyze(ctx, liveness.Input{Frames: pyramids, Want: hints, Task: task})
 }
 
 // DocumentRequest is a document to read. Back may be nil, the hints empty; At is the day on which it is read.

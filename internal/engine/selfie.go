@@ -15,6 +15,7 @@ import (
 type SelfieRequest struct {
 	Frames       [][]byte       `json:"frames"`
 	Hints        liveness.Hints `json:"hints"`
+	Challenge    *liveness.Task `json:"challenge,omitempty"`     // what the frames are to show; nil: nothing in particular
 	SkipLiveness bool           `json:"skip_liveness,omitempty"` // only the face is wanted
 	SkipEnrol    bool           `json:"skip_enrol,omitempty"`    // only liveness is wanted: no embedding is made
 }
@@ -91,7 +92,7 @@ func (e *Engine) selfie(ctx context.Context, r SelfieRequest) (*SelfieOutcome, e
 		return o, e.enrolBest(ctx, o, frames, r.SkipEnrol)
 	}
 	judged := time.Now()
-	result, err := e.Liveness(ctx, frames, r.Hints)
+	result, err := e.judge(ctx, frames, r.Hints, r.Challenge)
 	o.Step.StagesMS["judge"] = milliseconds(time.Since(judged))
 	if err := o.Step.end(start, err); err != nil {
 		return nil, err

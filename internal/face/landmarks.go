@@ -44,7 +44,7 @@ var faceOval = [36]int{
 }
 
 // Pose is the direction of the head in degrees, as seen in the picture: yaw is positive when the face turns towards the
-// picture's right side (the subject's left), pitch when it looks down, roll when it leans clockwise.
+// picture's right side (the subject's left), pitch when it looks up, roll when it leans clockwise.
 type Pose struct {
 	Yaw   float64 `json:"yaw"`
 	Pitch float64 `json:"pitch"`

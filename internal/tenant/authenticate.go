@@ -147,9 +147,8 @@ func mismatch(e *entry, canonical string) error {
 
 // state says whether the key, one of whose secrets signed, may be used now and from there.
 func (e *entry) state(used secret, from netip.Addr) error {
-	now, key := e.now(), e.principal.Key
-	known := KeyState{Revoked: key.RevokedAt != nil, Expired: passed(key.ExpiresAt, now), Suspended: e.principal.Tenant.Status != Active}
-	switch replaced := passed(used.validUntil, now); {
+	key, known := e.principal.Key, e.keyState()
+	switch replaced := passed(used.validUntil, e.now()); {
 	case replaced && !known.Revoked && !known.Expired:
 		return ekyc.Errorf(ekyc.ErrKeyExpired, "the secret that signed was replaced and is not valid any more")
 	case known.Err() != nil:
@@ -158,6 +157,12 @@ func (e *entry) state(used secret, from netip.Addr) error {
 		return ekyc.Errorf(ekyc.ErrIPDenied, "the key may not be used from this address")
 	}
 	return nil
+}
+
+// keyState is what the entry knows of its key.
+func (e *entry) keyState() KeyState {
+	key := e.principal.Key
+	return KeyState{Revoked: key.RevokedAt != nil, Expired: passed(key.ExpiresAt, e.now()), Suspended: e.principal.Tenant.Status != Active}
 }
 
 func passed(end *time.Time, now time.Time) bool { return end != nil && !now.Before(*end) }

@@ -184,7 +184,7 @@ func (s *Service) examineSelfie(ctx context.Context, c *claim, p *progress) (err
 	if err != nil {
 		return err
 	}
-	if p.selfie, err = s.engine.Selfie(ctx, engine.SelfieRequest{Frames: frames, Hints: p.request.Hints}); err != nil {
+	if p.selfie, err = s.engine.Selfie(ctx, engine.SelfieRequest{Frames: frames, Hints: p.request.Hints, Challenge: p.request.Challenge}); err != nil {
 		return err
 	}
 	return s.persist(ctx, c, partSelfie, stepsOf(p.selfie.Step), p.selfie)

@@ -16,6 +16,7 @@ import (
 	"ekyc/internal/metering"
 	"ekyc/internal/profile"
 	"ekyc/internal/queue"
+	"ekyc/internal/store"
 	"ekyc/internal/vault"
 	"ekyc/internal/vision"
 )
@@ -43,6 +44,9 @@ type Submission struct {
 	Store       bool   // false: nothing that tells of the person is held longer than an hour after the end
 	TraceParent string // W3C
 
+	// Challenge, where set, takes the challenge that the frames answer, in the submission's transaction.
+	Challenge func(ctx context.Context, tx pgx.Tx) (*liveness.Task, error)
+
 	// Also, where set, runs at the end of the submission's transaction.
 	Also func(ctx context.Context, tx pgx.Tx, j Job) error
 }
@@ -59,6 +63,7 @@ const (
 // request is what the worker needs besides the photographs. It is personal data.
 type request struct {
 	Hints       liveness.Hints    `json:"hints"`
+	Challenge   *liveness.Task    `json:"challenge,omitempty"`
 	TypeHint    ekyc.DocumentType `json:"type_hint,omitempty"`
 	CountryHint string            `json:"country_hint,omitempty"`
 	KYA         *profile.Input    `json:"kya,omitempty"`
@@ -67,7 +72,7 @@ type request struct {
 
 // Submit takes a verification into the queue: quota, subject, photographs, job and turn in one transaction. Errors: those of
 // vision.Inspect with the detail "image", ErrFramesCount, ErrInvalidArgument, ErrMissingField, ErrURLDenied, ErrQuotaExceeded,
-// ErrUnavailable, and those of Also.
+// ErrUnavailable, and those of Challenge and Also.
 func (s *Service) Submit(ctx context.Context, sub Submission) (Job, error) {
 	if sub.Workflow.Hash == "" {
 		var err error
@@ -89,10 +94,12 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (Job, error) {
 }
 
 func (s *Service) store(ctx context.Context, sub Submission) (j Job, err error) {
+	written := &vault.Written{}
 	err = s.db.InTenant(ctx, sub.Scope, func(ctx context.Context, tx pgx.Tx) (err error) {
-		j, err = s.submit(ctx, tx, sub)
+		j, err = s.submit(written.Note(ctx), tx, sub)
 		return err
 	})
+	s.vault.Withdraw(ctx, written, err == nil || store.Uncertain(err))
 	return j, err
 }
 
@@ -101,6 +108,12 @@ func (s *Service) examine(sub Submission) error {
 	if err := sub.examinePhotographs(); err != nil {
 		return err
 	}
+	return s.Examine(sub)
+}
+
+// Examine looks at everything of a submission that can be refused without the database and without its photographs, for those that take the
+// photographs later. Errors: ErrMissingField, ErrInvalidArgument, ErrURLDenied.
+func (s *Service) Examine(sub Submission) error {
 	if sub.KYA == nil && sub.Workflow.Settings.examinesProfile(false) {
 		return ekyc.Errorf(ekyc.ErrMissingField, "the workflow has the profile checks enabled and no profile was given").With("field", "kya")
 	}
@@ -202,6 +215,13 @@ const reservedBeyond = time.Hour
 // submit is the transaction of Submit.
 func (s *Service) submit(ctx context.Context, tx pgx.Tx, sub Submission) (Job, error) {
 	id := ekyc.NewID(ekyc.KindJob)
+	var task *liveness.Task
+	if sub.Challenge != nil {
+		var err error
+		if task, err = sub.Challenge(ctx, tx); err != nil {
+			return Job{}, err
+		}
+	}
 	subject, made, err := s.vault.EnsureSubject(ctx, tx, sub.Scope, sub.SubjectRef)
 	if err != nil {
 		return Job{}, err
@@ -210,7 +230,7 @@ func (s *Service) submit(ctx context.Context, tx pgx.Tx, sub Submission) (Job, e
 		return Job{}, err
 	}
 	req, err := s.sealJSON(ctx, tx, sub.Scope, subject, requestOf(id), request{
-		Hints: sub.Hints, TypeHint: sub.TypeHint, CountryHint: sub.CountryHint, KYA: sub.KYA, CallbackURL: sub.CallbackURL,
+		Hints: sub.Hints, Challenge: task, TypeHint: sub.TypeHint, CountryHint: sub.CountryHint, KYA: sub.KYA, CallbackURL: sub.CallbackURL,
 	})
 	if err != nil {
 		return Job{}, err

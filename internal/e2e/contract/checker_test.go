@@ -214,7 +214,7 @@ func checkError(response *http.Response, got []byte) error {
 }
 
 func (s *surface) isAsset(path string) bool {
-	return strings.HasPrefix(path, s.prefix+"/docs/") && path != s.prefix+"/docs/"
+	return strings.HasPrefix(path, s.prefix+"/docs/") && path != s.prefix+"/docs/" || strings.HasPrefix(path, "/capture/") // which only the page's script calls
 }
 
 // operation is a route of a document.

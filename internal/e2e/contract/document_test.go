@@ -73,7 +73,7 @@ func TestOpenRoutesAreTheContracts(t *testing.T) {
 		"/v1":       {"GET /v1/coverage", "GET /v1/docs/", "GET /v1/health", "GET /v1/models", "GET /v1/openapi.json", "GET /v1/ready"},
 		"/admin/v1": {"GET /admin/v1/docs/", "GET /admin/v1/health", "GET /admin/v1/openapi.json", "GET /admin/v1/ready", "POST /admin/v1/session"},
 	}
-	known := holdings{"jobs": "job_0", "keys": "key_0", "subjects": "sub_0", "webhooks": "whk_0", "deliveries": "dlv_0", "tenants": "tnt_0", "environment": "test", "quotas": "ocr", "operators": "opr_0", "plans": "free"}
+	known := holdings{"jobs": "job_0", "keys": "key_0", "subjects": "sub_0", "webhooks": "whk_0", "deliveries": "dlv_0", "captures": "cap_0", "tenants": "tnt_0", "environment": "test", "quotas": "ocr", "operators": "opr_0", "plans": "free"}
 	for host, s := range checks.surfaces {
 		var found []string
 		for _, o := range s.operations() {

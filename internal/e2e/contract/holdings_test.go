@@ -33,6 +33,7 @@ func newHoldings(t testing.TB, c *e2e.Client) holdings {
 	h["keys"] = post("/v1/keys", object{"name": "held"}, 201, "key_id")
 	h["webhooks"] = post("/v1/webhooks", object{"url": sink(t)}, 201, "webhook_id")
 	h["deliveries"] = post("/v1/webhooks/"+h["webhooks"]+"/ping", nil, 202, "delivery_id")
+	h["captures"] = post("/v1/captures", object{}, 201, "capture_id")
 	h["subjects"] = post("/v1/subjects", object{"subject_ref": "held"}, 201, "subject_id")
 	h["jobs"] = post("/v1/kyc/verify", blankVerification(), 202, "job_id")
 	c.AwaitJob(t, h["jobs"], patience)

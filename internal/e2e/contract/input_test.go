@@ -18,7 +18,7 @@ import (
 )
 
 // traces of a tenant in the database that a refused request may not leave.
-var remains = []string{"job", "job_step", "subject", "media", "usage_event", "reservation", "idempotency", "webhook_event"}
+var remains = []string{"challenge", "job", "job_step", "subject", "media", "usage_event", "reservation", "idempotency", "webhook_event"}
 
 // left counts what a tenant has in every table, and what was metered for it.
 func left(t *testing.T, tenant string) map[string]int64 {

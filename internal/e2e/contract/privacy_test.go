@@ -80,6 +80,13 @@ func TestNothingOfThePersonIsLeftInTheOpen(t *testing.T) {
 	want[object](t, c.test.Do(t, http.MethodPost, "/v1/kya/check", person, "Idempotency-Key", plantedMetadata), 200)
 	made := want[object](t, c.test.Do(t, http.MethodPost, "/v1/subjects", object{"subject_ref": plantedReference + "2", "image_reference_base64": e2e.Base64(photo)}, "Idempotency-Key", "plain"), 201)
 	want[object](t, c.test.Do(t, http.MethodPost, "/v1/document/validate", object{"fields": object{"surname": plantedName, "document_number": plantedNumber, "address": plantedName}}, "Idempotency-Key", "validated"), 200)
+	link := want[object](t, c.test.Do(t, http.MethodPost, "/v1/captures", object{"subject_ref": plantedReference + "3", "metadata": object{plantedMetadata: plantedMetadata},
+		"callback_url": receiver.URL + "/" + plantedPath, "redirect_url": "https://example.com/" + plantedPath, "kya": person}, "Idempotency-Key", "link"), 201)
+	needles = append(needles, newNeedle("token of a link", []byte(link["token"].(string))))
+	want[object](t, onPage(t, link, "/consent", object{"version": "2026-11", "language": "en"}), 200)
+	if a := onPage(t, link, "/pictures", object{"image_live_base64": plantedEmail}); a.Status < 400 {
+		t.Errorf("pictures that are none: %d", a.Status)
+	}
 	for _, bad := range []struct{ method, target, body string }{
 		{"POST", "/v1/kya/check", `{"email":{"` + plantedEmail + `":1}}`},
 		{"POST", "/v1/kya/check", `{"` + plantedEmail + `":1}`},

@@ -56,6 +56,7 @@ type Hints struct {
 type Input struct {
 	Frames []*vision.Pyramid
 	Want   Hints
+	Task   *Task // what several frames are to show; nil: nothing in particular
 }
 
 // Measured is what was seen of the person. Blinks is nil for a still, Gaze nil where the eyes do not show it.
@@ -66,6 +67,8 @@ type Measured struct {
 	Blinks    *int       `json:"blinks,omitempty"`
 	YawRange  *float64   `json:"yaw_range,omitempty"`  // degrees over the frames
 	DepthSeen *bool      `json:"depth_seen,omitempty"` // the head moved as a solid does; nil when it hardly turned
+	// MouthRange is by how much the mouth opened and closed over the frames, in mouth widths; speech and smiles give 0.1 and more.
+	MouthRange *float64 `json:"mouth_range,omitempty"`
 }
 
 // Result is the verdict with everything that it rests on.
@@ -87,12 +90,14 @@ type Result struct {
 
 // FrameResult is one frame of an active analysis.
 type FrameResult struct {
-	FaceFound bool      `json:"face_found"`
-	Pose      face.Pose `json:"pose"`
-	Openness  float64   `json:"openness"`             // of the eyes, their mean
-	Quality   float64   `json:"quality"`              // 0 to 1
-	LiveScore *float64  `json:"live_score,omitempty"` // for the frames that were looked at closely
-	Duplicate bool      `json:"duplicate"`            // same pixels as an earlier frame
+	FaceFound bool       `json:"face_found"`
+	Pose      face.Pose  `json:"pose"`
+	Openness  float64    `json:"openness"`             // of the eyes, their mean
+	Mouth     float64    `json:"mouth"`                // opening in mouth widths
+	Gaze      *face.Gaze `json:"gaze,omitempty"`       // where a challenge asks for glances and the eyes show it
+	Quality   float64    `json:"quality"`              // 0 to 1
+	LiveScore *float64   `json:"live_score,omitempty"` // for the frames that were looked at closely
+	Duplicate bool       `json:"duplicate"`            // same pixels as an earlier frame
 }
 
 // Analyzer judges pictures. It is safe for concurrent use.
@@ -122,11 +127,16 @@ func New(faces *face.Analyzer, m Models) (*Analyzer, error) {
 	return &Analyzer{faces: faces, attacks: m.Attacks, fusion: fusion}, nil
 }
 
-// Analyze judges one picture or several frames. Errors: ErrFaceNotFound when no frame shows a face, ErrFramesCount,
-// ErrCancelled.
+// Analyze judges one picture or several frames. Errors: ErrFaceNotFound when no frame shows a face, ErrFramesCount, ErrInvalidArgument for
+// a task that no challenge can have, ErrCancelled.
 func (a *Analyzer) Analyze(ctx context.Context, in Input) (*Result, error) {
+	if in.Task != nil {
+		if err := validActions(in.Task.Actions); err != nil {
+			return nil, err
+		}
+	}
 	switch n := len(in.Frames); {
-	case n == 1:
+	case n == 1 && in.Task == nil:
 		return a.passive(ctx, in)
 	case n >= MinFrames && n <= MaxFrames:
 		return a.active(ctx, in)

@@ -16,6 +16,7 @@ type motion struct {
 	blinks     int
 	yawRange   float64 // degrees
 	pitchRange float64
+	mouthRange float64 // mouth widths
 	travel     float64 // how far landmarks moved at least, in eye distances, after shift, turn and scale are taken out
 	depth      *bool   // nil where the head turned too little to say
 	flat       float64 // residual of the best homography over that of the best solid, at the widest turn
@@ -61,17 +62,36 @@ func follow(frames []frame) motion {
 	left, right := slices.MinFunc(seen, byYaw), slices.MaxFunc(seen, byYaw)
 	m.yawRange = right.Pose.Yaw - left.Pose.Yaw
 	up, down := math.Inf(1), math.Inf(-1)
+	shut, wide := math.Inf(1), 0.0
 	for i, f := range seen {
 		up, down = min(up, f.Pose.Pitch), max(down, f.Pose.Pitch)
+		shut, wide = min(shut, mouthOpening(f.Landmarks)), max(wide, mouthOpening(f.Landmarks))
 		if i > 0 {
 			m.travel = max(m.travel, shapeTravel(seen[i-1].Landmarks, f.Landmarks))
 		}
 	}
-	m.pitchRange = down - up
+	m.pitchRange, m.mouthRange = down-up, wide-shut
 	if m.yawRange >= depthTurn {
 		m.flat, m.depth = solidity(left.Landmarks, right.Landmarks)
 	}
 	return m
+}
+
+// Points of the mesh about the mouth (canonical_face_model_uv_visualization of MediaPipe): middle of the inner lips, and the corners.
+const (
+	meshUpperLip    = 13
+	meshLowerLip    = 14
+	meshMouthCorner = 61
+	meshMouthOther  = 291
+)
+
+// mouthOpening is the gap between the lips over the width of the mouth.
+func mouthOpening(l *face.Landmarks) float64 {
+	width := l.Points[meshMouthCorner].Distance(l.Points[meshMouthOther])
+	if width == 0 {
+		return 0
+	}
+	return l.Points[meshUpperLip].Distance(l.Points[meshLowerLip]) / width
 }
 
 // aspects is the mean eye aspect ratio of each frame.
