@@ -43,7 +43,7 @@ var rooms = map[string][]string{
 	},
 	"internal/fence":    {"internal/engine", "internal/face", "internal/face/liveness", "internal/vision"}, // the engine in child processes
 	"internal/report":   {"internal/engine", "internal/decision", "internal/document", "internal/document/check", "internal/document/mrz", "internal/face", "internal/face/liveness", "internal/vision"},
-	"internal/specimen": {"internal/document/barcode", "internal/document/mrz", "internal/vision"},
+	"internal/specimen": {"internal/document/barcode", "internal/document/mrz", "internal/document/number", "internal/vision"},
 	// The service. Each of these owns its tables and nobody reads another's.
 	"internal/store":           {},
 	"internal/store/storetest": {"internal/store"},

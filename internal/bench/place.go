@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -98,8 +99,8 @@ func (c *placeCount) add(truth specimen.Place, r *document.Reading, side int) st
 			wrong = "the machine readable zone is wrong"
 		}
 	}
-	if truth.Barcode != "" {
-		read := slices.ContainsFunc(r.Barcodes, func(b document.BarcodeReading) bool { return string(b.Symbol.Bytes) == truth.Barcode })
+	if len(truth.Barcode) > 0 {
+		read := slices.ContainsFunc(r.Barcodes, func(b document.BarcodeReading) bool { return bytes.Equal(b.Symbol.Bytes, truth.Barcode) })
 		c.barcode.add(read)
 		if truth.Module >= leastModule && truth.Tilt <= mostTilt && truth.Blur <= mildBlur*truth.Module {
 			c.inBounds.add(read)
@@ -126,7 +127,7 @@ func neighbourSeen(truth specimen.Place, r *document.Reading) bool {
 		return false
 	}
 	machine := len(truth.MRZ) == 0 || r.MRZ.Found
-	machine = machine && (truth.Barcode == "" || len(r.Barcodes) > 0)
+	machine = machine && (len(truth.Barcode) == 0 || len(r.Barcodes) > 0)
 	return machine && overlapOf(r.Sides[0].Geometry.Quad, truth.Quad) >= foundOverlap && overlapOf(r.Sides[1].Geometry.Quad, truth.Neighbour.Quad) >= foundOverlap
 }
 

@@ -146,7 +146,28 @@ func (v *visual) text(b block, line int) string {
 	text := v.lines[line].Text
 	switch {
 	case b.key == KeyAddress, b.key == KeySurname && strings.HasPrefix(foldText(v.lines[b.first].Text), "APELLIDO"):
-		text = v.paragraph(line, text)
+		return v.paragraph(line, text)
+	case b.key == KeySurname, b.key == KeyGivenNames, b.key == KeyFullName, b.key == KeyPlaceOfBirth, b.key == KeyIssuingAuthority:
+		return v.wordsAfter(line, text)
+	}
+	return text
+}
+
+// wordsAfter adds the words that the text detector cut off on the right: no further away than a blank is wide, and of the same print.
+func (v *visual) wordsAfter(line int, text string) string {
+	const blank, lower, sameHeight = 0.8, 0.35, 0.25 // in heights of the line
+	for last, more := v.lines[line].Box, true; more; {
+		more = false
+		for j, l := range v.lines {
+			h := last.Height()
+			gap := l.Box.X0 - last.X1
+			if j == line || v.isCaption[j] || l.Confidence < leastLine || gap < -blank*h || gap > blank*h || l.Box.Center().X <= last.X1 ||
+				math.Abs(l.Box.Center().Y-last.Center().Y) > lower*h || math.Abs(l.Box.Height()-h) > sameHeight*h {
+				continue
+			}
+			text, last, more = text+" "+l.Text, l.Box, true
+			break
+		}
 	}
 	return text
 }

@@ -104,13 +104,19 @@ func (p *layoutReader) numbered(i int) {
 	}
 	key := numbers[strings.ToLower(m[1])]
 	field := p.layout.Fields[string(key)]
+	value := m[3]
+	if caption := americanCaptions[key]; caption != nil && p.visual.monthFirst {
+		if value = strings.TrimSpace(caption.ReplaceAllString(value, "")); value == "" {
+			return
+		}
+	}
 	const unpointed = 0.5 // dearer than a value beside a number that stands alone
 	switch {
 	case field == nil:
 	case m[2] != "":
-		p.propose(mark{key: key, line: i}, piece{m[3], p.lines[i].Box, i}, 0)
+		p.propose(mark{key: key, line: i}, piece{value, p.lines[i].Box, i}, 0)
 	case len(field.Patterns) > 0 || len(m[1]) > 1:
-		p.propose(mark{key: key, line: i}, piece{m[3], p.lines[i].Box, i}, unpointed)
+		p.propose(mark{key: key, line: i}, piece{value, p.lines[i].Box, i}, unpointed)
 	}
 }
 
@@ -268,6 +274,9 @@ func (p *layoutReader) propose(m mark, c piece, cost float64) bool {
 // form gives the value of a field as the layout has it: words for the sex, patterns for numbers, else the form that any document's field has.
 func (p *layoutReader) form(key Key, text string) (value string, share float64, ok bool) {
 	field := p.layout.Fields[string(key)]
+	if c, is := p.visual.captions.split(text); is && c.value == "" && telling(key) < 1 {
+		return "", 0, false // a caption in a language that the layout does not name
+	}
 	switch {
 	case key == KeySex && len(p.layout.Sexes) > 0:
 		if letter, known := p.layout.SexOf(text); known {

@@ -47,14 +47,11 @@ func layoutOf(matches []layout.Match, out *Reading) *layout.Layout {
 	if out.Detected.Subtype != "" {
 		return nil
 	}
-	format, sure := "", false
+	format := ""
 	if out.MRZ.Found {
-		format, sure = string(out.MRZ.Zone.Format), true
+		format = string(out.MRZ.Zone.Format)
 	}
-	for _, b := range out.Barcodes {
-		sure = sure || b.Licence != nil
-	}
-	m, ok := layout.Default().Choose(matches, out.Detected.CountryISO, out.Detected.Type, format, sure)
+	m, ok := layout.Default().Choose(matches, out.Detected.CountryISO, out.Detected.Type, format)
 	if !ok {
 		return nil
 	}

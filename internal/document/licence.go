@@ -25,7 +25,7 @@ var americanNumbers = map[string]Key{
 var americanCaptions = map[Key]*regexp.Regexp{
 	KeySurname: americanCaption(`(?:[l1]n|name(?:/nom)?)(?:[.#:]+|\s|$)`), KeyGivenNames: americanCaption(`(?:fn|name(?:/nom)?)(?:[.#:]+|\s|$)`),
 	KeyDateOfBirth: americanCaption(`dob(?:/ddn)?`), KeyDateOfIssue: americanCaption(`[il1]ss(?:/d[eé]l)?`), KeyDateOfExpiry: americanCaption(`exp(?:/exp)?`),
-	KeyDocumentNumber: americanCaption(`(?:d[l1](?:n|\s?no)?|[l1][il1]c(?:\s?no)?|id|number(?:/num[eé]ro)?|no)`), KeySex: americanCaption(`sex(?:/sexe)?`),
+	KeyDocumentNumber: americanCaption(`(?:d[l1](?:\s?n[o0]|n)?|[l1][il1]c(?:\s?n[o0])?|id|number(?:/num[eé]ro)?|no)`), KeySex: americanCaption(`sex(?:/sexe)?`),
 	KeyLicenceCategories: americanCaption(`class(?:/cat[eé]g\.?)?`), KeyAddress: americanCaption(`address(?:[.#:]+|\s|$)`),
 }
 
@@ -34,7 +34,7 @@ func americanCaption(words string) *regexp.Regexp {
 }
 
 // anyCaption is one of them alone.
-var anyCaption = regexp.MustCompile(`(?i)^(dob(/ddn)?|[il1]ss(/d[eé]l)?|exp(/exp)?|d[l1]n?|[l1][il1]c|[l1]n|fn|class(/cat[eé]g)?|sex(/sexe)?|name(/nom)?|address|number(/num[eé]ro)?|no)[.#:]*$`)
+var anyCaption = regexp.MustCompile(`(?i)^(dob(/ddn)?|[il1]ss(/d[eé]l)?|exp(/exp)?|d[l1](\s?n[o0]|n)?|[l1][il1]c|[l1]n|fn|class(/cat[eé]g)?|sex(/sexe)?|name(/nom)?|address|number(/num[eé]ro)?|no)[.#:]*$`)
 
 // americanSign is a line that only North American licences have: a number with its English caption, or the document discriminator.
 var americanSign = regexp.MustCompile(`(?i)^\s*(3\s?DOB|4a\s?[il1]ss|4b\s?EXP|4d\s?(LIC|DL|[l1][il1]c|ID|NO)|15\s?SEX|16\s?HGT|17\s?WGT|18\s?EYES|5\s?DD|9a\s?END|12\s?REST)`)

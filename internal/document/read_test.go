@@ -1,6 +1,7 @@
 package document_test
 
 import (
+	"bytes"
 	"context"
 	"math"
 	"slices"
@@ -196,7 +197,7 @@ func checkMachine(t *testing.T, r *document.Reading, truth specimen.Truth) {
 	}
 	if truth.Barcode != nil {
 		if !slices.ContainsFunc(r.Barcodes, func(c document.BarcodeReading) bool {
-			return string(c.Symbol.Bytes) == truth.Barcode.Payload && c.Licence != nil
+			return bytes.Equal(c.Symbol.Bytes, truth.Barcode.Payload) && c.Licence != nil
 		}) {
 			t.Error("the bar code was not read")
 		}

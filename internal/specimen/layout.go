@@ -137,7 +137,8 @@ func upper(s string) string { return strings.ToUpper(s) }
 
 // layOut places everything on the sides.
 func (d *Document) layOut(r *rand.Rand) {
-	if !d.house(r) {
+	national := d.Kind == IDCardNational || d.Kind == LicenceNational // which the house has not
+	if !d.house(r) || national {
 		d.layOutDesigned(r)
 	} else {
 		d.layOutHouse()

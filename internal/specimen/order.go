@@ -191,7 +191,7 @@ type Place struct {
 	Quad       vision.Quad `json:"quad"`     // from the document's own top left clockwise as it is read
 	Mirrored   bool        `json:"mirrored"` // the picture shows it so
 	MRZ        []string    `json:"mrz,omitempty"`
-	Barcode    string      `json:"barcode,omitempty"`   // its text
+	Barcode    []byte      `json:"barcode,omitempty"`   // its bytes
 	Module     float64     `json:"module_px,omitempty"` // width of one of its modules
 	Tilt       float64     `json:"tilt_deg,omitempty"`  // the larger of the camera's two
 	Blur       float64     `json:"blur_px,omitempty"`   // sigma of the lens and length of the hand's movement together
@@ -209,7 +209,7 @@ func placeOf(t Truth) Place {
 	}
 	p.Barcode = t.Barcode.Payload
 	for _, r := range t.Regions {
-		if symbol, err := barcode.EncodePDF417([]byte(t.Barcode.Payload), 0); r.Name == regionBarcode && err == nil {
+		if symbol, err := barcode.EncodePDF417(t.Barcode.Payload, 0); r.Name == regionBarcode && err == nil {
 			p.Module = r.Quad.Width() / float64(symbol.Gray(1).Width)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"ekyc"
 	"ekyc/internal/document/mrz"
+	"ekyc/internal/document/number"
 	"ekyc/internal/vision"
 )
 
@@ -112,7 +113,7 @@ func Generate(spec Spec) (*Document, error) {
 	d.office = pick(r, d.from.offices)
 	d.Number = pattern(r, d.from.number[spec.Kind])
 	if d.from.personal != "" && spec.Kind != VisaA && spec.Kind != VisaB {
-		d.Personal = pattern(r, d.from.personal)
+		d.Personal = personalNumber(r, d.from)
 	}
 	d.validity(r)
 	switch spec.Kind {
@@ -145,6 +146,22 @@ func (d *Document) keepPrinted() {
 			delete(d.Fields, key)
 		}
 	}
+}
+
+// personalNumber draws a number of the issuer's shape whose check digit holds, where it has one.
+func personalNumber(r *rand.Rand, from *issuer) string {
+	const most = 5000 // the rarest check, of three digits, holds for one in 1000
+	iso := from.code
+	if iso == "D" {
+		iso = "DEU"
+	}
+	rule, known := number.Of(iso)
+	for range most {
+		if p := pattern(r, from.personal); !known || rule.Check(number.Compact(p)) != number.Refuted {
+			return p
+		}
+	}
+	return pattern(r, from.personal)
 }
 
 func chooseIssuer(r *rand.Rand, spec Spec) *issuer {

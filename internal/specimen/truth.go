@@ -49,7 +49,7 @@ type Truth struct {
 // BarcodeTruth is what a bar code of the side says.
 type BarcodeTruth struct {
 	Symbology string `json:"symbology"`
-	Payload   string `json:"payload"`
+	Payload   []byte `json:"payload"` // base64 in JSON: AAMVA writes ISO 8859-1
 }
 
 // Picture is an encoded image with its truth.
@@ -92,7 +92,7 @@ func (d *Document) truth(r *Rendering, form Form) Truth {
 				t.Fields[key] = value
 			}
 		case regionBarcode:
-			t.Barcode = &BarcodeTruth{"pdf417", string(d.Payload)}
+			t.Barcode = &BarcodeTruth{"pdf417", d.Payload}
 		}
 	}
 	for _, g := range r.Regions {

@@ -169,17 +169,15 @@ func TestChoose(t *testing.T) {
 		country string
 		kind    ekyc.DocumentType
 		format  string
-		sure    bool
 		want    string
 	}{
-		{old, "FRA", ekyc.IDCard, "FRA_ID", true, "fra-id_card-1988"},
-		{old, "FRA", ekyc.IDCard, "TD1", true, "fra-id_card"},
-		{old, "FRA", ekyc.Passport, "TD3", true, "fra-passport"},
-		{nil, "DZA", ekyc.IDCard, "TD1", true, "dza-id_card"}, // the only one
-		{nil, "DZA", ekyc.IDCard, "", false, ""},
-		{old, "UTO", ekyc.IDCard, "TD1", true, ""},
+		{old, "FRA", ekyc.IDCard, "FRA_ID", "fra-id_card-1988"},
+		{old, "FRA", ekyc.IDCard, "TD1", "fra-id_card"},
+		{old, "FRA", ekyc.Passport, "TD3", ""}, // nothing of its own was seen
+		{nil, "DZA", ekyc.IDCard, "TD1", ""},
+		{old, "UTO", ekyc.IDCard, "TD1", ""},
 	} {
-		m, ok := table.Choose(table.Recognise(test.lines), test.country, test.kind, test.format, test.sure)
+		m, ok := table.Choose(table.Recognise(test.lines), test.country, test.kind, test.format)
 		id := ""
 		if ok {
 			id = m.Layout.ID

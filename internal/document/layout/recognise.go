@@ -161,26 +161,16 @@ func (l *Layout) captioned() int {
 	return n
 }
 
-// Choose gives the match of a country (ISO 3166-1 alpha-3), type and format of the machine readable zone ("" where none was read). sure
-// says that zone or bar code state country and type: fewer words suffice then, and none where the table has one such document only.
-func (t *Table) Choose(matches []Match, country string, kind ekyc.DocumentType, format string, sure bool) (Match, bool) {
-	const leastScore, leastSure = 0.30, 0.04 // a title, or an issuer with captions; two captions of ten
-	fits := func(l *Layout) bool {
-		return l.Country == country && l.Type == kind && (format == "" || l.MRZ == "" || l.MRZ == format)
-	}
+// Choose gives the match of a country (ISO 3166-1 alpha-3), type and format of the machine readable zone ("" where none was read): one whose own
+// words decide, or of which enough was seen. Another document of that issuer and type has captions of its own, which a layout would misread.
+func (t *Table) Choose(matches []Match, country string, kind ekyc.DocumentType, format string) (Match, bool) {
+	const leastScore = 0.30 // a title, or an issuer with half of the captions
 	for _, m := range matches {
-		if fits(m.Layout) && (m.Score >= leastScore || sure && m.Score >= leastSure) {
+		l := m.Layout
+		fits := l.Country == country && l.Type == kind && (format == "" || l.MRZ == "" || l.MRZ == format)
+		if fits && (m.Decides || m.Score >= leastScore) {
 			return m, true
 		}
-	}
-	var only []*Layout
-	for _, l := range t.layouts {
-		if sure && fits(l) {
-			only = append(only, l)
-		}
-	}
-	if len(only) == 1 {
-		return Match{Layout: only[0]}, true
 	}
 	return Match{}, false
 }
