@@ -117,8 +117,8 @@ type filmed interface{ frames() []Image }
 // they are decoded, and ten megabytes need not be held against a pattern.
 func checkBody(registry huma.Registry, schema *huma.Schema, raw []byte, body any, withImages bool) (err error) {
 	if f, ok := body.(filmed); ok {
-		if n := len(f.frames()); f.frames() != nil && (n < liveness.MinFrames || n > liveness.MaxFrames) {
-			return ekyc.Errorf(ekyc.ErrFramesCount, "%d frames were sent; %d to %d are accepted", n, liveness.MinFrames, liveness.MaxFrames).With("frames", n)
+		if err := countFrames(f.frames()); err != nil {
+			return err
 		}
 	}
 	if v, ok := body.(validated); ok {
@@ -143,6 +143,14 @@ func checkBody(registry huma.Registry, schema *huma.Schema, raw []byte, body any
 		return nil
 	}
 	return missingOr(refuseFields(namedFields(problemsOf(result.Errors), body)))
+}
+
+// countFrames holds a recording to its length; nil frames are none.
+func countFrames(frames []Image) error {
+	if n := len(frames); frames != nil && (n < liveness.MinFrames || n > liveness.MaxFrames) {
+		return ekyc.Errorf(ekyc.ErrFramesCount, "%d frames were sent; %d to %d are accepted", n, liveness.MinFrames, liveness.MaxFrames).With("frames", n)
+	}
+	return nil
 }
 
 // withoutImages writes a single byte in place of every image.

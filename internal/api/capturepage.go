@@ -15,6 +15,7 @@ import (
 	"ekyc"
 	"ekyc/internal/capture"
 	"ekyc/internal/capture/page"
+	"ekyc/internal/challenge"
 	"ekyc/internal/decision"
 	"ekyc/internal/face/liveness"
 	"ekyc/internal/tenant"
@@ -205,9 +206,10 @@ func (s *Server) setup(v *visit, language string) page.Setup {
 	}
 	if v.request.RedirectURL != "" {
 		if to, err := url.Parse(v.request.RedirectURL); err == nil { // it was read when the link was made
-			query := to.Query()
-			query.Set("capture_id", string(v.capture.ID))
-			to.RawQuery = query.Encode()
+			if to.RawQuery != "" {
+				to.RawQuery += "&"
+			}
+			to.RawQuery += "capture_id=" + url.QueryEscape(string(v.capture.ID)) // the rest as it was given: it may be signed
 			out.Continue = to.String()
 		}
 	}
@@ -260,16 +262,23 @@ type challengeAnswer struct {
 	Actions     []liveness.Action `json:"actions"`
 }
 
-// giveChallenge gives a challenge to the key of the link; a new one for each recording.
+// pageActions are one more than a tenant's own page gets by default: whoever has the link can draw again, capture.mostChallenges times, and is not to find the
+// sequence of a film that he has (1,192 sequences of four).
+const pageActions = liveness.DefaultActions + 1
+
+// giveChallenge gives a challenge to the key of the link; a new one for each recording, and only the last of them counts.
 func (s *Server) giveChallenge(ctx context.Context, v *visit, _ *none) (*challengeAnswer, error) {
 	if !v.request.Challenge {
 		return nil, ekyc.Errorf(ekyc.ErrConflict, "the link asks for no challenge")
 	}
 	var out *challengeAnswer
 	err := s.DB.InTenant(ctx, v.Scope, func(ctx context.Context, tx pgx.Tx) error {
-		c, err := s.Challenges.Issue(ctx, tx, v.Scope, v.capture.KeyID, liveness.DefaultActions)
+		c, err := s.Challenges.Issue(ctx, tx, v.Scope, v.capture.KeyID, pageActions)
+		if err != nil {
+			return err
+		}
 		out = &challengeAnswer{c.ID, c.Actions}
-		return err
+		return s.Captures.Challenged(ctx, tx, v.capture, c.ID)
 	})
 	return out, err
 }
@@ -300,8 +309,14 @@ func (s *Server) takePictures(ctx context.Context, v *visit, b *picturesBody) (*
 	if v.capture.Consent == nil {
 		return nil, ekyc.Errorf(ekyc.ErrConflict, "the person has not agreed yet")
 	}
+	if err := countFrames(b.Frames); err != nil {
+		return nil, err
+	}
 	if problems := b.problems(v); len(problems) > 0 {
 		return nil, missingOr(refuseFields(problems))
+	}
+	if b.ChallengeID != v.capture.Challenge { // the last one that this link was given
+		return nil, ekyc.Errorf(ekyc.ErrChallengeInvalid, "the challenge is not the link's").With("reason", challenge.ReasonUnknown).With("field", "/challenge_id")
 	}
 	wanted := v.request.verification()
 	wanted.ImageLive, wanted.Frames, wanted.ImageFront, wanted.ImageBack = b.ImageLive, b.Frames, b.ImageFront, b.ImageBack

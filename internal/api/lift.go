@@ -15,6 +15,9 @@ import (
 // longText is the length from which a string of a body may be lifted out of it. Below, the scanner of JSON is fast enough.
 const longText = 16 << 10
 
+// mostKept is the largest body that is left when images have been lifted out of it; the memory for bodies counts no more.
+const mostKept = 1 << 20
+
 // lifted is a body from which long base64 texts have been taken: a small one in which names stand for them, and the bytes that they were. The
 // scanner of JSON and encoding/base64 look at one byte at a time, which takes 5 ms for 1.5 MB; quotes are found and base64 is
 // decoded many bytes at a time.
@@ -44,13 +47,17 @@ func lift(body []byte) *lifted {
 		if length < longText {
 			continue
 		}
-		if image, ok := decodeLong(body[open : open+length]); ok {
-			l.body = append(l.body, body[kept:open]...)
-			l.body = fmt.Appendf(l.body, "%s%d", l.name, len(l.images))
-			l.images = append(l.images, image)
-			kept = open + length
+		image, ok := decodeLong(body[open : open+length])
+		if !ok || len(l.body)+open-kept > mostKept {
+			return &lifted{} // the whole body is decoded, without a copy of it beside
 		}
-		at = open + length
+		l.body = append(l.body, body[kept:open]...)
+		l.body = fmt.Appendf(l.body, "%s%d", l.name, len(l.images))
+		l.images = append(l.images, image)
+		kept, at = open+length, open+length
+	}
+	if len(l.body)+len(body)-kept > mostKept {
+		return &lifted{}
 	}
 	l.body = append(l.body, body[kept:]...)
 	return l

@@ -36,21 +36,26 @@ type connection struct {
 
 var (
 	protocol       = []byte("HTTP/1.1 ")
+	protocolBefore = []byte("HTTP/1.0 ")                                                                // in which a client of it is answered
 	plainText      = []byte("\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n") // right behind the status: no handler's answer has it so
 	headersTooLong = []byte("431 ")
-	notExpected    = []byte("417 ")
+	notExpected    = []byte("417 Expectation Failed\r\n") // and nothing behind the head
+	endOfHead      = []byte("\r\n\r\n")
 )
 
 // Write lets everything pass but net/http's own refusals.
 func (c *connection) Write(b []byte) (int, error) {
 	answer, is := bytes.CutPrefix(b, protocol)
 	if !is {
+		answer, is = bytes.CutPrefix(b, protocolBefore)
+	}
+	if !is {
 		return c.TCPConn.Write(b)
 	}
 	status, _, _ := bytes.Cut(answer, []byte("\r\n"))
 	var err *ekyc.Error
 	switch {
-	case bytes.HasPrefix(status, notExpected):
+	case bytes.HasPrefix(answer, notExpected) && bytes.HasSuffix(b, endOfHead):
 		err = ekyc.Errorf(ekyc.ErrMalformedRequest, "the only expectation that is met is 100-continue")
 	case !bytes.HasPrefix(answer[len(status):], plainText):
 		return c.TCPConn.Write(b)

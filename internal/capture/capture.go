@@ -70,7 +70,8 @@ type Capture struct {
 	State     State
 	Job       ekyc.ID // of a used link
 	Consent   *Consent
-	Request   []byte // what was asked for, as it was given to Create; nil unless the link is open
+	Challenge ekyc.ID // the last that the page was given; "" for none
+	Request   []byte  // what was asked for, as it was given to Create; nil unless the link is open
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	UsedAt    *time.Time
@@ -126,13 +127,14 @@ type row struct {
 	Consent     []byte           `db:"consent"`
 	State       State            `db:"state"`
 	JobID       *ekyc.ID         `db:"job_id"`
+	Challenge   *ekyc.ID         `db:"challenge"`
 	CreatedAt   time.Time        `db:"created_at"`
 	ExpiresAt   time.Time        `db:"expires_at"`
 	UsedAt      *time.Time       `db:"used_at"`
 }
 
 // columns are those of row. A link that has run out is expired, whether the sweep has come by or not.
-const columns = `tenant_id, environment, id, key_id, request, consent, job_id, created_at, expires_at, used_at,
+const columns = `tenant_id, environment, id, key_id, request, consent, job_id, challenge, created_at, expires_at, used_at,
 	case when state = 'open' and expires_at <= clock_timestamp() then 'expired' else state end as state`
 
 // Get gives a link of the tenant. Errors: ErrNotFound.
@@ -204,6 +206,9 @@ func (s *Service) open(ctx context.Context, tx pgx.Tx, r row) (Capture, error) {
 	if r.JobID != nil {
 		c.Job = *r.JobID
 	}
+	if r.Challenge != nil {
+		c.Challenge = *r.Challenge
+	}
 	var err error
 	if r.Request != nil && r.State == Open {
 		if c.Request, err = s.vault.Open(ctx, tx, c.Scope, "", requestOf(c.ID), r.Request); err != nil {
@@ -260,6 +265,28 @@ func (s *Service) Attempt(ctx context.Context, c Capture) error {
 		}
 		return nil
 	})
+}
+
+// mostChallenges bounds how often the page draws a challenge: people need a second try, and who has a film is not to draw until it fits.
+const mostChallenges = 8
+
+// Challenged notes the challenge that the page was given, in its own transaction. Errors: ErrGone when the link is not open, ErrRateLimited when
+// challenges were drawn too often.
+func (s *Service) Challenged(ctx context.Context, tx pgx.Tx, c Capture, id ekyc.ID) error {
+	var drawn int
+	err := tx.QueryRow(ctx, `update capture set challenges = challenges + 1, challenge = $4
+		where tenant_id = $1 and environment = $2 and id = $3 and state = 'open' and expires_at > clock_timestamp() returning challenges`,
+		c.Scope.Tenant, c.Scope.Environment, c.ID, id).Scan(&drawn)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return Over()
+	case err != nil:
+		return fmt.Errorf("note a challenge: %w", err)
+	case drawn > mostChallenges:
+		return ekyc.Errorf(ekyc.ErrRateLimited, "challenges were drawn %d times through this link, which is the most", mostChallenges).
+			With("retry_after_seconds", max(1, int(time.Until(c.ExpiresAt).Seconds())))
+	}
+	return nil
 }
 
 // Claim makes the link used by a job, in the job's own transaction: of any number of jobs, one gets it. What was asked for is dropped, since the job

@@ -101,6 +101,9 @@ func (s *Service) sign(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, c *Chal
 // Use takes a challenge for the frames that answer it, in the caller's transaction: of any number of callers, in any number of processes,
 // one gets it. It is used when that transaction commits. Errors: ErrChallengeInvalid with the detail "reason".
 func (s *Service) Use(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, keyID string, id ekyc.ID) (Challenge, error) {
+	if !id.Is(ekyc.KindChallenge) {
+		return Challenge{}, invalid(ReasonUnknown)
+	}
 	c := Challenge{ID: id, KeyID: keyID}
 	var signature []byte
 	err := tx.QueryRow(ctx, `update challenge set used_at = clock_timestamp()

@@ -78,8 +78,10 @@ func (v *visual) issueDate() {
 		}
 		at = i
 	}
-	if at >= 0 {
-		v.accept(KeyDateOfIssue, v.lines[at].Text, at)
+	if at >= 0 && v.accept(KeyDateOfIssue, v.lines[at].Text, at) {
+		f := v.found[KeyDateOfIssue]
+		f.Confidence *= anchoredShare
+		v.found[KeyDateOfIssue] = f
 	}
 }
 
@@ -129,6 +131,15 @@ func (v *visual) byOrder(lines []int) {
 	if len(dates) != wanted || dates[2]-dates[0] > wanted {
 		return
 	}
+	iso := func(k int, c century) string {
+		value, _, _ := parseDate(v.lines[lines[dates[k]]].Text, false, c, v.at)
+		return value
+	}
+	born, issued, expires := iso(0, pastDate), iso(1, pastDate), iso(2, futureDate)
+	birth, known := v.found[KeyDateOfBirth]
+	if known && birth.Value != born || !(born < issued && issued < expires) || issued > v.at.Format(time.DateOnly) {
+		return // not the order of the standard
+	}
 	give := func(key Key, k int) {
 		if _, has := v.found[key]; has || k < 0 || k >= len(lines) {
 			return
@@ -137,7 +148,11 @@ func (v *visual) byOrder(lines []int) {
 		if key == KeyDateOfBirth {
 			v.birthLine(text, lines[k])
 		}
-		v.accept(key, text, lines[k])
+		if v.accept(key, text, lines[k]) {
+			f := v.found[key]
+			f.Confidence *= anchoredShare
+			v.found[key] = f
+		}
 	}
 	give(KeyDateOfBirth, dates[0])
 	give(KeyDateOfIssue, dates[1])

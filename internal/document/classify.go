@@ -38,10 +38,14 @@ const wholeWordLength = 8
 
 // titleOf finds a title in a line of print.
 func titleOf(line string) (kind ekyc.DocumentType, subtype, word string, ok bool) {
-	for printed, t := range foreignTitles {
-		if strings.Contains(line, printed) {
-			return t, "", printed, true
+	at := len(line)
+	for printed, t := range foreignTitles { // the first on the line
+		if i := strings.Index(line, printed); i >= 0 && (i < at || i == at && len(printed) > len(word)) {
+			at, kind, word = i, t, printed
 		}
+	}
+	if word != "" {
+		return kind, "", word, true
 	}
 	squeezed := foldText(line)
 	words := strings.Fields(foldWords(line))

@@ -132,10 +132,15 @@ func foldWords(s string) string {
 // find gives the name of an issuer in a line, longest first, and whether it is the whole line.
 func (c *countryNames) find(line string) (name countryName, whole, ok bool) {
 	if foreignLetters(line) {
+		// The part of a state that issues by itself stands behind the state.
+		at, found := -1, countryName{}
 		for printed, code := range foreignNames {
-			if strings.Contains(line, printed) {
-				return countryName{printed, code, false}, true, true
+			if i := strings.LastIndex(line, printed); i > at || i == at && len(printed) > len(found.words) {
+				at, found = i, countryName{printed, code, false}
 			}
+		}
+		if at >= 0 {
+			return found, true, true
 		}
 	}
 	words := foldWords(line)

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"ekyc"
 	"ekyc/internal/document/layout"
 )
 
@@ -32,6 +33,15 @@ func layoutVote(matches []layout.Match) (v vote, country string, ok bool) {
 		}
 	}
 	return vote{}, "", false
+}
+
+// against says whether a machine readable zone names another issuer, which print does not outweigh.
+func (m *MRZ) against(country string) bool {
+	if !m.Found || m.Zone == nil {
+		return false
+	}
+	stated, known := ekyc.CountryByCode(m.Zone.Issuer)
+	return known && stated.Alpha3 != isoCode(country)
 }
 
 // printedCode is the code that documents print for a country of ISO 3166-1: "D" for Germany.

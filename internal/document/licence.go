@@ -135,7 +135,8 @@ func (v *visual) rightOf(number int) (text string, first int) {
 	for {
 		next := -1
 		for j, l := range v.lines {
-			if j == number || v.isCaption[j] || l.Confidence < leastLine || l.Confidence < leastPiece && len([]rune(l.Text)) < 3 || !isBeside(edge, l.Box) || l.Box.X0-edge.X1 > step*edge.Height() {
+			if j == number || v.isCaption[j] || l.Confidence < leastLine || l.Confidence < leastPiece && len([]rune(l.Text)) < 3 || !isBeside(edge, l.Box) || l.Box.X0-edge.X1 > step*edge.Height() ||
+				text != "" && l.Box.X1 <= edge.X1 { // each piece reaches further right, a narrow one does not stand beside itself
 				continue
 			}
 			if next < 0 || l.Box.X0 < v.lines[next].Box.X0 {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
+	"time"
 
 	"ekyc/internal/document/ocr"
 	"ekyc/internal/vision"
@@ -249,7 +251,48 @@ func sameDocument(a, b *side) bool {
 	const alike = 0.35 // of the logarithm of their areas; perspective makes the nearer one larger
 	ratio := math.Abs(math.Log(math.Abs(a.geometry.Quad.Area()) / max(1, math.Abs(b.geometry.Quad.Area()))))
 	oneMachine := a.machine() != b.machine()
-	return ratio < alike && (oneMachine || !a.machine() && (a.portrait == nil) != (b.portrait == nil))
+	return ratio < alike && (oneMachine && !a.contradicts(b) && !b.contradicts(a) || !a.machine() && (a.portrait == nil) != (b.portrait == nil))
+}
+
+// contradicts says whether the other sheet prints dates and none of them is the birth that this one's machine readable part states, nor its number or
+// surname: it is another document then. A sheet without legible dates says nothing.
+func (s *side) contradicts(other *side) bool {
+	stated := map[string]string{} // number and surname, reduced, by what they are
+	born := ""
+	if s.zone != nil && s.zone.reading.Zone != nil {
+		z := s.zone.reading.Zone
+		born, stated["number"], stated["surname"] = z.BirthDate.Raw, foldText(z.DocumentNumber), foldText(z.Surname)
+	}
+	for _, code := range s.codes {
+		if l := code.Licence; l != nil && len(l.BirthDate) == len(time.DateOnly) {
+			born = strings.ReplaceAll(l.BirthDate, "-", "")[2:]
+			stated["number"], stated["surname"] = foldText(l.DocumentNumber), foldText(l.Surname)
+		}
+	}
+	dates := 0
+	for _, l := range other.lines {
+		if l.Confidence < leastLine {
+			continue
+		}
+		print := foldText(l.Text)
+		for _, part := range stated {
+			if len(part) >= leastForeign && strings.Contains(print, part) {
+				return false
+			}
+		}
+		for _, monthFirst := range [2]bool{false, true} {
+			iso, _, dated := parseDate(l.Text, monthFirst, futureDate, time.Unix(0, 0))
+			if !dated || len(iso) != len(time.DateOnly) {
+				continue
+			}
+			if strings.ReplaceAll(iso, "-", "")[2:] == born {
+				return false
+			}
+			dates++
+		}
+	}
+	const leastDates = 2 // readings: one date read in two orders
+	return born != "" && dates >= leastDates
 }
 
 // machine says whether a side has a machine readable zone, or a licence's bar code.

@@ -158,7 +158,7 @@ func (r *Reader) classify(sides []*side, known []layout.Match, in Input, out *Re
 		votes = append(votes, r.titleVotes(s)...)
 		r.issuerVotes(s, issuer)
 	}
-	if v, country, ok := layoutVote(known); ok {
+	if v, country, ok := layoutVote(known); ok && !out.MRZ.against(country) {
 		votes = append(votes, v)
 		issuer(country, layoutWeight)
 	}

@@ -94,12 +94,14 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (Job, error) {
 }
 
 func (s *Service) store(ctx context.Context, sub Submission) (j Job, err error) {
-	written := &vault.Written{}
+	written, tried := &vault.Written{}, false
 	err = s.db.InTenant(ctx, sub.Scope, func(ctx context.Context, tx pgx.Tx) (err error) {
+		tried = false
 		j, err = s.submit(written.Note(ctx), tx, sub)
+		tried = err == nil // the commit comes next
 		return err
 	})
-	s.vault.Withdraw(ctx, written, err == nil || store.Uncertain(err))
+	s.vault.Withdraw(ctx, written, err == nil || tried && store.Uncertain(err))
 	return j, err
 }
 

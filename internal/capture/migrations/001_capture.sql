@@ -11,6 +11,8 @@ create table capture (
   state       text not null default 'open' check (state in ('open', 'used', 'expired')),
   job_id      text collate "C", -- the verification that it became
   attempts    integer not null default 0, -- at sending pictures
+  challenges  integer not null default 0, -- that were drawn
+  challenge   text collate "C", -- the last of them
   created_at  timestamptz not null default clock_timestamp(),
   expires_at  timestamptz not null check (expires_at > created_at),
   used_at     timestamptz,
@@ -23,5 +25,5 @@ create unique index capture_token on capture (token_hash);
 create index capture_open on capture (expires_at) where state = 'open';
 create index capture_created on capture (created_at);
 select ekyc.protect('capture');
-grant select, insert, update (request, consent, state, job_id, attempts, used_at) on capture to ekyc_service;
+grant select, insert, update (request, consent, state, job_id, attempts, challenges, challenge, used_at) on capture to ekyc_service;
 grant select, delete, update (request, state) on capture to ekyc_system;

@@ -2,6 +2,7 @@ package forensic
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 
@@ -71,7 +72,8 @@ func cloneEvidence(s Scene, p *plane) []float64 {
 	}
 	best := []float64{0, leastAlike, leastAlike, 0, noise}
 	most := 0.0
-	for _, pairs := range byShift {
+	for _, by := range slices.SortedFunc(maps.Keys(byShift), func(a, b shift) int { return cmp.Or(cmp.Compare(a.dx, b.dx), cmp.Compare(a.dy, b.dy)) }) {
+		pairs := byShift[by]
 		var alike, xs, ys []float64
 		for _, q := range pairs {
 			alike = append(alike, q.likeness)
@@ -91,8 +93,16 @@ func cloneEvidence(s Scene, p *plane) []float64 {
 // spots finds the places in print that stand out from their surroundings: where the second difference over three pixels is largest within six.
 func (p *plane) spots(s Scene) []spot {
 	var found []spot
+	seen := map[[2]int]bool{} // the boxes of slanting lines overlap
 	for _, q := range s.Lines {
-		found = p.spotsIn(p.local(q).Bounds(), found)
+		local := p.local(q)
+		for _, at := range p.spotsIn(local.Bounds(), nil) {
+			place := [2]int{at.x, at.y}
+			if !seen[place] && inside(local, vision.Point{X: float64(at.x), Y: float64(at.y)}) {
+				seen[place] = true
+				found = append(found, at)
+			}
+		}
 	}
 	if len(found) > mostPlaces {
 		slices.SortFunc(found, func(a, b spot) int { return cmp.Compare(b.strength, a.strength) })
@@ -102,6 +112,17 @@ func (p *plane) spots(s Scene) []spot {
 		p.describe(&found[i])
 	}
 	return found
+}
+
+// inside says whether a point lies in a quadrilateral whose corners go clockwise.
+func inside(q vision.Quad, p vision.Point) bool {
+	for i := range q {
+		a, b := q[i], q[(i+1)%len(q)]
+		if (b.X-a.X)*(p.Y-a.Y)-(b.Y-a.Y)*(p.X-a.X) < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // spotsIn adds those of one box of the plane.

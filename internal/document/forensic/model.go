@@ -49,7 +49,7 @@ func (e *Evidence) Measures() map[Trace]float64 {
 		if !learned {
 			continue
 		}
-		if best, ok := e.Best(trace, w.score); ok {
+		if best, ok := e.Best(trace, w.score); ok && !math.IsNaN(best) { // no measure is none
 			out[trace] = min(mostOfTrace, w.measure(best))
 		}
 	}

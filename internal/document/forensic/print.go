@@ -181,9 +181,10 @@ func (s *strip) colours(m []float64) {
 	if nInk < 4 || nGround < 16 {
 		return
 	}
-	light := func(c [3]float64, n float64) float64 { return (c[0] + c[1] + c[2]) / (3 * n) }
+	light := func(c [3]float64, n float64) float64 { return max(1.0/3, (c[0]+c[1]+c[2])/(3*n)) }
 	m[ink] = light(inks, nInk) / light(grounds, nGround)
-	m[tint] = (inks[0]/nInk)/(grounds[0]/nGround) - (inks[2]/nInk)/(grounds[2]/nGround)
+	const least = 1.0 // grey level: a ground may lack a colour altogether
+	m[tint] = inks[0]/nInk/max(least, grounds[0]/nGround) - inks[2]/nInk/max(least, grounds[2]/nGround)
 	if nAround > 16 {
 		m[groundLight] = math.Abs(math.Log(light(grounds, nGround) / light(around, nAround)))
 		for c := range 3 {

@@ -24,25 +24,33 @@ export class Camera {
     this.sheet = document.createElement("canvas");
     this.context = this.sheet.getContext("2d", { willReadFrequently: true });
     this.stream = null;
+    this.turn = 0; // counts openings and closings, so that a camera that comes late is put out again
   }
 
-  /** Opens the camera for a face, or for a side of a document. Rejects as getUserMedia does. */
+  /** Opens the camera for a face, or for a side of a document, and says whether it is still wanted. Rejects as getUserMedia does. */
   async open(subject) {
     this.close();
+    const { turn } = this;
     const face = subject === "selfie";
     const size = face ? { width: { ideal: 1280 }, height: { ideal: 720 } } : { width: { ideal: 1920 }, height: { ideal: 1080 } };
     const stream = await navigator.mediaDevices.getUserMedia({ audio: false, video: { facingMode: face ? "user" : { ideal: "environment" }, ...size } });
+    if (turn !== this.turn) {
+      stream.getTracks().forEach((track) => track.stop());
+      return false;
+    }
     this.stream = stream;
     this.face = face;
     this.shape = SHAPES[subject];
     this.video.srcObject = stream;
     this.stage.classList.toggle("mirrored", face);
     await this.video.play();
-    if (this.stream !== stream) return; // it was closed meanwhile
+    if (turn !== this.turn) return false; // it was closed meanwhile
     this.draw();
+    return true;
   }
 
   close() {
+    this.turn += 1;
     clearInterval(this.looking);
     this.stream?.getTracks().forEach((track) => track.stop());
     this.stream = null;

@@ -39,7 +39,7 @@ const state = {
 
 function t(key) {
   const text = setup.texts[state.language].words[key] ?? key;
-  return text.replaceAll("{company}", setup.company);
+  return text.replaceAll("{company}", () => setup.company);
 }
 
 /** Gives an element a text that follows the language. */
@@ -59,7 +59,7 @@ function speak(language) {
   for (const element of document.querySelectorAll("[data-said]")) element.textContent = JSON.parse(element.dataset.said)[language];
   $("consent-text").replaceChildren(...setup.texts[language].consent.map((text) => {
     const paragraph = document.createElement("p");
-    paragraph.textContent = text.replaceAll("{company}", setup.company);
+    paragraph.textContent = text.replaceAll("{company}", () => setup.company);
     return paragraph;
   }));
   tellStep();
@@ -129,10 +129,13 @@ async function shootWithCamera(step) {
   $("to-file").hidden = selfie && setup.challenge;
   hint("hint_wait", true);
   show("camera");
+  let turn = 0;
   try {
-    await camera.open(step);
+    const opening = camera.open(step);
+    ({ turn } = camera);
+    if (!(await opening)) return;
   } catch (fault) {
-    if (state.step !== step) return;
+    if (state.step !== step || camera.turn !== turn) return; // the person has chosen a file meanwhile
     state.files = true;
     state.reason = fault.name === "NotAllowedError" ? "file_denied" : "file_missing";
     picture(step);
@@ -298,6 +301,11 @@ async function send() {
     for (const side of steps().filter((step) => step !== "selfie")) body[`image_${side}_base64`] = await base64(state.pictures[side]);
     await upload("/pictures", body, (share) => { $("progress").value = share; });
   } catch (fault) {
+    const now = await ask("GET", "/status").catch(() => null); // the pictures may have come although the answer did not
+    if (now && now.status !== "open") {
+      state.pictures = {};
+      return end(await outcome());
+    }
     refused(fault, review);
     return;
   }
