@@ -56,8 +56,8 @@ func TestForgeriesLeaveTheirTraces(t *testing.T) {
 		kind   specimen.Kind
 		seed   uint64
 	}{
-		{forensic.Text, specimen.FieldSpliced, specimen.Passport, 34},
-		{forensic.Noise, specimen.FieldSpliced, specimen.Passport, 34},
+		{forensic.Text, specimen.FieldRetouched, specimen.Passport, 46},
+		{forensic.Noise, specimen.FieldRetouched, specimen.Passport, 46},
 		{forensic.Monochrome, specimen.MonochromeCopy, specimen.Passport, 31},
 		{forensic.Screen, specimen.ScreenRecapture, specimen.Passport, 31},
 	} {

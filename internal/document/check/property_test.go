@@ -230,9 +230,12 @@ func TestMessagesHoldNoPersonalData(t *testing.T) {
 				add(line)
 			}
 		}
+		words := func(text string) string { // as words, so that "BASE" is not found in "baseline"
+			return " " + strings.Join(strings.FieldsFunc(strings.ToUpper(text), func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }), " ") + " "
+		}
 		for _, c := range Validate(in).Checks {
 			for _, secret := range secrets {
-				if strings.Contains(strings.ToUpper(c.Message), secret) {
+				if strings.Contains(words(c.Message), words(secret)) {
 					r.Fatalf("the message of %s holds a value of the document", c.Name)
 				}
 			}
