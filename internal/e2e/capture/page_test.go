@@ -152,7 +152,7 @@ func (s *stage) camera(t *testing.T) {
 		t.Errorf("the link: %+v", found)
 	}
 	s.completed(t, found.JobID, l)
-	if to := eval[string](b, `document.getElementById("leave").href`); to != s.up.BaseURL+"/v1/health?capture_id="+l.ID+"&from=page" {
+	if to := eval[string](b, `document.getElementById("leave").href`); to != s.up.BaseURL+"/v1/health?from=page&capture_id="+l.ID {
 		t.Errorf("the page leads to %s", to)
 	}
 	said := b.text()
