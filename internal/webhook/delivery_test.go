@@ -140,15 +140,15 @@ func TestAllFailedAreSentAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.eventually("all dead", func() bool { return len(b.deliveries(webhook.Filter{Status: webhook.Dead})) == events })
+	b.reaches(webhook.Dead, events)
 	close(healthy)
 	b.publish(webhook.Event{Type: webhook.QuotaExhausted, Data: 1})
-	b.eventually("one delivered", func() bool { return len(b.deliveries(webhook.Filter{Status: webhook.Delivered})) == 1 })
+	b.reaches(webhook.Delivered, 1)
 	n, err := b.service.ResendMany(t.Context(), b.scope, webhook.Filter{Failed: true, Endpoint: endpoint.ID})
 	if err != nil || n != events {
 		t.Errorf("%d sent again, %v", n, err)
 	}
-	b.eventually("all delivered", func() bool { return len(b.deliveries(webhook.Filter{Status: webhook.Delivered})) == events+1 })
+	b.reaches(webhook.Delivered, events+1)
 	if n := r.count(); n != 2*events+1 {
 		t.Errorf("%d requests", n)
 	}

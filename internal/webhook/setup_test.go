@@ -257,6 +257,23 @@ func (b *testBundle) eventually(what string, holds func() bool) {
 	b.t.Fatalf("never: %s", what)
 }
 
+// reaches waits until so many deliveries are in a state. Many take as long as the machine needs: it gives up when none is added in patience.
+func (b *testBundle) reaches(status webhook.Status, want int) {
+	b.t.Helper()
+	most := -1
+	for deadline := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		n := len(b.deliveries(webhook.Filter{Status: status}))
+		switch {
+		case n == want:
+			return
+		case n > most:
+			most, deadline = n, time.Now().Add(patience)
+		case time.Now().After(deadline):
+			b.t.Fatalf("%d deliveries %s, want %d", n, status, want)
+		}
+	}
+}
+
 // received is a request as a receiver saw it.
 type received struct {
 	at     time.Time
