@@ -21,7 +21,8 @@ var rooms = map[string][]string{
 
 	"internal/face":                       {"internal/vision"},
 	"internal/face/liveness":              {"internal/face", "internal/vision"},
-	"internal/face/liveness/livenesstest": {"internal/face", "internal/vision"}, // simulated recordings, for tests
+	"internal/face/liveness/livenesstest": {"internal/face", "internal/vision"},                                        // simulated recordings, for tests
+	"internal/face/facetest":              {"internal/face", "internal/face/liveness/livenesstest", "internal/vision"}, // pictures with known faults, for tests
 
 	"internal/document/mrz":            {},
 	"internal/document/barcode":        {"internal/vision"},
@@ -34,8 +35,10 @@ var rooms = map[string][]string{
 	"internal/document/layout/compile": {"internal/document/layout"},                                                      // writes the table that the program reads
 	"internal/document/check":          {"internal/document/layout", "internal/document/mrz", "internal/document/number"}, // rules know no pictures
 
-	"internal/decision": {}, // pure arithmetic
-	"internal/profile":  {}, // light checks of what a person says; its one way out is a resolver
+	"internal/card":     {},                                               // the accuracy card: what was measured, as data and as a page
+	"internal/decision": {},                                               // pure arithmetic
+	"internal/pipeline": {"internal/decision", "internal/document/check"}, // a workflow as data, compiled; it decides from facts alone
+	"internal/profile":  {},                                               // light checks of what a person says; its one way out is a resolver
 
 	"internal/engine": {
 		"internal/decision", "internal/document", "internal/document/barcode", "internal/document/check", "internal/document/forensic", "internal/document/mrz",
@@ -51,6 +54,7 @@ var rooms = map[string][]string{
 	"internal/tenant":          {"internal/store", "internal/tenant/signing"},
 	"internal/tenant/signing":  {},
 	"internal/operator":        {"internal/store"},
+	"internal/audit":           {"internal/store"},
 	"internal/requestlog":      {"internal/store"},
 	"internal/admission":       {"internal/store", "internal/tenant"},
 	"internal/metering":        {"internal/store"},
@@ -59,25 +63,33 @@ var rooms = map[string][]string{
 	"internal/idempotency":     {"internal/store", "internal/vault"},
 	"internal/challenge":       {"internal/face/liveness", "internal/store", "internal/vault"}, // actions are named by the room that judges them
 	"internal/capture":         {"internal/store", "internal/vault"},                           // links to the hosted page
+	"internal/receipt":         {"internal/decision", "internal/store", "internal/vault"},      // what it says is points and decisions
+	"internal/review":          {"internal/decision", "internal/store", "internal/vault"},      // whom it tells is wired
+	"internal/drafting":        {"internal/pipeline", "internal/store"},                        // workflows as texts and versions; it knows no jobs
+	"internal/reference":       {"internal/store", "internal/vault"},                           // templates of reference photographs
 	"internal/capture/page":    {},                                                             // its files and texts
 	"internal/telemetry":       {},                                                             // logs, traces and metrics of the process
+	"internal/gate":            {"internal/gate/clamd", "internal/vision"},                     // the way in for pictures: headers only, no decoder
+	"internal/gate/clamd":      {},
+	"internal/gate/clamdtest":  {}, // a real clamd, and faults between it and its client, for tests
 	"internal/api": {
-		"internal/admission", "internal/capture", "internal/capture/page", "internal/challenge", "internal/decision", "internal/document", "internal/document/check", "internal/engine", "internal/face", "internal/face/liveness",
-		"internal/idempotency", "internal/metering", "internal/operator", "internal/profile", "internal/requestlog", "internal/store", "internal/tenant", "internal/vault", "internal/webhook", "internal/workflow",
+		"internal/admission", "internal/audit", "internal/card", "internal/capture", "internal/capture/page", "internal/challenge", "internal/decision", "internal/document", "internal/document/check", "internal/drafting", "internal/engine", "internal/face", "internal/face/liveness", "internal/gate",
+		"internal/idempotency", "internal/metering", "internal/operator", "internal/pipeline", "internal/profile", "internal/receipt", "internal/reference", "internal/requestlog", "internal/review", "internal/store", "internal/tenant", "internal/vault", "internal/vision", "internal/webhook", "internal/workflow",
 	},
 	"internal/e2e":          {"internal/store", "internal/tenant/signing"}, // the real program under test, and a database that can be killed
 	"internal/e2e/capture":  {},                                            // tests only, with a browser
 	"internal/e2e/contract": {},
 	"internal/e2e/fault":    {}, // tests only
+	"internal/e2e/gate":     {}, // tests only, with clamd
 	"internal/e2e/load":     {}, // tests only
 	"internal/workflow": {
-		"internal/decision", "internal/document", "internal/document/check", "internal/engine", "internal/face", "internal/face/liveness", "internal/fence", "internal/metering",
-		"internal/profile", "internal/queue", "internal/store", "internal/vault", "internal/vision", "internal/webhook",
+		"internal/decision", "internal/document", "internal/document/check", "internal/drafting", "internal/pipeline", "internal/engine", "internal/face", "internal/face/liveness", "internal/fence", "internal/metering",
+		"internal/profile", "internal/queue", "internal/receipt", "internal/review", "internal/store", "internal/vault", "internal/vision", "internal/webhook",
 	},
 
 	"internal/bench": {
-		"internal/decision", "internal/document", "internal/document/barcode", "internal/document/check", "internal/document/forensic", "internal/document/mrz", "internal/engine", "internal/face",
-		"internal/face/liveness", "internal/models", "internal/specimen", "internal/vision",
+		"internal/card", "internal/decision", "internal/document", "internal/document/barcode", "internal/document/check", "internal/document/forensic", "internal/document/mrz", "internal/engine", "internal/face",
+		"internal/face/liveness", "internal/gate", "internal/models", "internal/profile", "internal/specimen", "internal/vision",
 	},
 }
 
@@ -87,7 +99,7 @@ var wiring = []string{"cmd/ekyc", "training/forensic"}
 // pure packages must not reach for a file system, a process, a network or a database.
 var pure = []string{
 	"", "internal/vision", "internal/face", "internal/face/liveness", "internal/document", "internal/document/mrz",
-	"internal/document/barcode", "internal/document/forensic", "internal/document/ocr", "internal/document/check", "internal/document/layout", "internal/document/number", "internal/decision",
+	"internal/document/barcode", "internal/document/forensic", "internal/document/ocr", "internal/document/check", "internal/document/layout", "internal/document/number", "internal/decision", "internal/pipeline",
 }
 
 var impure = []string{"net", "net/http", "os/exec", "database/sql"}

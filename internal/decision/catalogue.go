@@ -42,6 +42,14 @@ const (
 	CodeDocumentNotFound   Code = "document_not_found"
 	CodeKYACheck           Code = "kya_check"
 	CodeKYALimited         Code = "kya_score_limited"
+	CodeMaximumAge         Code = "maximum_age"
+	CodeLiveScore          Code = "live_score_below_required"
+	CodeLivenessMethod     Code = "liveness_method_below_required"
+	CodeOwnRule            Code = "workflow_rule"
+	CodeOwnRuleOpen        Code = "workflow_rule_not_evaluated"
+	CodeEarlyStop          Code = "early_stop"
+	CodeStepSkipped        Code = "step_skipped"
+	CodeStepWanted         Code = "step_required"
 )
 
 // Text is one text for the person.
@@ -78,6 +86,7 @@ var (
 	textExpired = Text{"The document has expired. Please use one that is valid.", "Le document a expiré. Veuillez en utiliser un qui soit en cours de validité."}
 	textOther   = Text{"This document cannot be used here. Please use another kind of document.", "Ce document ne peut pas être utilisé ici. Veuillez en utiliser un d’un autre type."}
 	textAge     = Text{"You do not reach the minimum age for this service.", "Vous n’avez pas l’âge minimum requis pour ce service."}
+	textAges    = Text{"Your age is outside of what this service permits.", "Votre âge ne correspond pas à celui que ce service exige."}
 	textProfile = Text{"Please check the details that you entered.", "Veuillez vérifier les informations que vous avez saisies."}
 )
 
@@ -121,6 +130,14 @@ func Catalogue() []Entry {
 		{CodeDocumentCheck, Document, "another check of the document failed or warned", textNeutral, false, true},
 		{CodeKYACheck, KYA, "a check of the profile failed or warned", textProfile, true, false},
 		{CodeKYALimited, KYA, "the profile is less than fully confirmed", textDone, false, false},
+		{CodeMaximumAge, Document, "the person is above the maximum age", textAges, false, false},
+		{CodeLiveScore, Liveness, "the live score is below what the workflow demands", textNeutral, true, true},
+		{CodeLivenessMethod, Liveness, "the frames show less of the living person than the workflow demands", textNeutral, true, false},
+		{CodeOwnRule, "", "a rule of the workflow's own holds; its text for the person is the rule's choice", textNeutral, false, false},
+		{CodeOwnRuleOpen, "", "a rule of the workflow's own could not be evaluated, since what it looks at is not known", textNeutral, true, false},
+		{CodeEarlyStop, "", "the workflow ended early", textNeutral, false, false},
+		{CodeStepSkipped, "", "a step was not begun, since the workflow ended early", textNeutral, false, false},
+		{CodeStepWanted, "", "a step on demand was asked for and has not run", textNeutral, true, false},
 		{CodeFaceNotFound, "", "no face was found", textFace, true, false},
 		{CodeFacesMultiple, "", "several faces were found and none is clearly the subject", textSelfie, true, false},
 		{CodeDocumentNotFound, "", "no document was found in the photograph", textRetake, true, false},
@@ -128,13 +145,21 @@ func Catalogue() []Entry {
 	}
 }
 
-func entryOf(code Code) Entry {
+// entries are those of the catalogue by their codes; nothing writes to the map.
+var entries = func() map[Code]Entry {
+	byCode := map[Code]Entry{}
 	for _, e := range Catalogue() {
-		if e.Code == code {
-			return e
-		}
+		byCode[e.Code] = e
 	}
-	panic("decision: " + string(code) + " is not in the catalogue")
+	return byCode
+}()
+
+func entryOf(code Code) Entry {
+	e, found := entries[code]
+	if !found {
+		panic("decision: " + string(code) + " is not in the catalogue")
+	}
+	return e
 }
 
 // unmadeCode gives the code of a check of the document that could not be made, and false where that of its failure says the same:
@@ -143,7 +168,7 @@ func unmadeCode(name string) (Code, bool) {
 	switch {
 	case strings.HasPrefix(name, "mrz_"):
 		return CodeMRZUnreadable, true
-	case name == "minimum_age", name == "document_not_expired", strings.HasPrefix(name, "claimed_"):
+	case name == "minimum_age", name == "maximum_age", name == "document_not_expired", strings.HasPrefix(name, "claimed_"):
 		return CodeFieldsMissing, true
 	case name == "type_accepted", name == "country_accepted":
 		return CodeDocumentUnknown, true
@@ -209,6 +234,8 @@ func checkCode(factor FactorName, status ekyc.CheckStatus, name string) Code {
 		return CodeSpecimen
 	case "minimum_age":
 		return CodeMinimumAge
+	case "maximum_age":
+		return CodeMaximumAge
 	case "portrait_present":
 		return CodePortraitMissing
 	case "portrait_plausible":

@@ -25,6 +25,11 @@
 //
 // A refusal outranks forced review, which outranks a cap.
 //
+// # Rules of the workflow's own
+//
+// A workflow may add rules ([OwnRules]) with the same effects, which are listed and explained beside the hard ones. They never weaken a hard rule. A
+// step that an early stop spared scores 0 and forces nothing: the stop itself decides.
+//
 // # What is told to whom
 //
 // Reason.Message, evidence, hard rules and the counterfactual are for operators. The person gets UserMessage only, which for every
@@ -56,11 +61,13 @@ const (
 	FactorRan     FactorState = "ran"
 	FactorNotRun  FactorState = "failed_to_run"
 	FactorLeftOut FactorState = "left_out"
+	FactorSkipped FactorState = "skipped"
 )
 
-// FiredRule is a hard rule that held.
+// FiredRule is a rule that held.
 type FiredRule struct {
 	Code    RuleCode `json:"code"`
+	Name    string   `json:"name,omitempty"` // of a rule of the workflow's own
 	Effect  Effect   `json:"effect"`
 	Message string   `json:"message"`
 }
@@ -80,33 +87,71 @@ type Result struct {
 	Factors          []Factor        `json:"factors"`
 	WeightsEffective Weights         `json:"weights_effective"`
 	HardRules        []FiredRule     `json:"hard_rules"`
+	WorkflowRules    []FiredRule     `json:"workflow_rules,omitempty"` // the workflow's own
 	Reasons          []Reason        `json:"reasons"`
 	Counterfactual   *Counterfactual `json:"counterfactual"` // nil where no single value would change the decision
 	Policy           PolicyReference `json:"policy"`
 }
 
-// Evaluate decides. The error is ErrInvalidArgument for a policy or evidence that is not valid, with the joined problems as its cause.
+// Evaluate decides by the policy alone. Errors: those of NewDecider and Decide.
 func Evaluate(p Policy, in Input) (Result, error) {
+	d, err := NewDecider(p)
+	if err != nil {
+		return Result{}, err
+	}
+	return d.Decide(in, OwnRules{})
+}
+
+// Decider decides by one policy. It is safe for concurrent use.
+type Decider struct {
+	policy    Policy
+	reference PolicyReference
+}
+
+// NewDecider examines a policy, which must not be changed afterwards. The error is ErrInvalidArgument for one that is not valid, with the joined problems
+// as its cause.
+func NewDecider(p Policy) (*Decider, error) {
 	if err := p.Validate(); err != nil {
-		return Result{}, ekyc.Errorf(ekyc.ErrInvalidArgument, "the decision policy is not valid").Because(err)
+		return nil, ekyc.Errorf(ekyc.ErrInvalidArgument, "the decision policy is not valid").Because(err)
 	}
+	return &Decider{p, PolicyReference{Version: p.Version, Hash: p.Hash()}}, nil
+}
+
+// Decide decides by the policy and by the workflow's own rules. The error is ErrInvalidArgument for evidence that is not valid, with the joined problems as
+// its cause.
+func (d *Decider) Decide(in Input, own OwnRules) (Result, error) {
+	result, o, err := d.decide(&in, own)
+	if err == nil {
+		result.Counterfactual = counterfactual(&d.policy, &in, &o, own)
+	}
+	return result, err
+}
+
+// Verdict is Decide without the counterfactual, the search for which takes most of its time. Error: that of Decide.
+func (d *Decider) Verdict(in Input, own OwnRules) (Result, error) {
+	result, _, err := d.decide(&in, own)
+	return result, err
+}
+
+func (d *Decider) decide(in *Input, own OwnRules) (Result, outcome, error) {
 	if err := in.Validate(); err != nil {
-		return Result{}, ekyc.Errorf(ekyc.ErrInvalidArgument, "the evidence for the decision is not valid").Because(err)
+		return Result{}, outcome{}, ekyc.Errorf(ekyc.ErrInvalidArgument, "the evidence for the decision is not valid").Because(err)
 	}
-	o := settle(&p, &in)
+	p := &d.policy
+	o := settle(p, in, own.holding(in, ""))
 	result := Result{
 		Decision:         o.decision,
 		DecisionByScore:  o.byScore,
 		Score:            o.score,
-		Factors:          o.factors(&p),
+		Factors:          o.factors(p),
 		WeightsEffective: weightsOf(o.weights),
-		HardRules:        o.firedRules(&p, &in),
-		Reasons:          o.reasons(&p, &in),
-		Counterfactual:   counterfactual(&p, &in, &o),
-		Policy:           PolicyReference{Version: p.Version, Hash: p.Hash()},
+		HardRules:        o.firedRules(p, in),
+		WorkflowRules:    o.firedOwn(),
+		Reasons:          append(o.reasons(in), o.ownReasons()...),
+		Policy:           d.reference,
 	}
-	result.Retryable = result.retryable()
-	return result, nil
+	result.Retryable = result.retryable() && !o.finallyRefused()
+	return result, o, nil
 }
 
 func (o *outcome) factors(p *Policy) []Factor {
@@ -117,6 +162,9 @@ func (o *outcome) factors(p *Policy) []Factor {
 		if o.included[i] {
 			f.State = FactorNotRun
 			f.WeightEffective, f.MaxPoints = o.weights[i], o.weights[i]
+		}
+		if o.skipped[i] {
+			f.State = FactorSkipped
 		}
 		if o.ran[i] {
 			f.State, f.Value, f.Points = FactorRan, o.values[i], o.points[i]

@@ -12,12 +12,16 @@ import (
 type State string
 
 // The states. NotConfigured, also as "", is for a step that the workflow does not contain; a policy that lists the step takes
-// it for one that failed to run, KYA excepted, which is then disabled.
+// it for one that failed to run, except KYA, which is then disabled, and a step on demand, which was not asked for. Skipped is for a step that an
+// early stop spared; where no early stop holds it is taken for one that failed to run.
 const (
 	Ran           State = "ran"
 	FailedToRun   State = "failed_to_run"
 	NotConfigured State = "not_configured"
+	Skipped       State = "skipped"
 )
+
+var states = []State{Ran, FailedToRun, NotConfigured, Skipped}
 
 // Zone is the band of the liveness score.
 type Zone string
@@ -31,53 +35,53 @@ const (
 
 // Input is the evidence of one verification. A factor that did not run has a State and an ErrorCode, and nothing else counts.
 type Input struct {
-	Liveness  LivenessEvidence
-	FaceMatch FaceMatchEvidence
-	Document  DocumentEvidence
-	KYA       KYAEvidence
+	Liveness  LivenessEvidence  `json:"liveness"`
+	FaceMatch FaceMatchEvidence `json:"face_match"`
+	Document  DocumentEvidence  `json:"document"`
+	KYA       KYAEvidence       `json:"kya"`
 }
 
 // LivenessEvidence is the answer of the liveness module. LiveScore and Confidence are 0 to 1.
 type LivenessEvidence struct {
-	State      State
-	ErrorCode  ekyc.ErrorCode // why it did not run
-	IsLive     bool
-	LiveScore  float64
-	Zone       Zone
-	SpoofType  ekyc.SpoofType
-	Confidence float64
-	Checks     []ekyc.Check
+	State      State          `json:"state"`
+	ErrorCode  ekyc.ErrorCode `json:"error_code,omitempty"` // why it did not run
+	IsLive     bool           `json:"is_live,omitempty"`
+	LiveScore  float64        `json:"live_score,omitempty"`
+	Zone       Zone           `json:"zone,omitempty"`
+	SpoofType  ekyc.SpoofType `json:"spoof_type,omitempty"`
+	Confidence float64        `json:"confidence,omitempty"`
+	Checks     []ekyc.Check   `json:"checks,omitempty"`
 }
 
 // FaceMatchEvidence is the answer of the face match module. Similarity, Threshold and FMRAtThreshold are 0 to 1.
 type FaceMatchEvidence struct {
-	State          State
-	ErrorCode      ekyc.ErrorCode
-	Match          bool
-	Similarity     float64
-	Threshold      float64
-	FMRAtThreshold float64
-	Uncertain      bool // no match, and near enough to one that a person should look
+	State          State          `json:"state"`
+	ErrorCode      ekyc.ErrorCode `json:"error_code,omitempty"`
+	Match          bool           `json:"match,omitempty"`
+	Similarity     float64        `json:"similarity,omitempty"`
+	Threshold      float64        `json:"threshold,omitempty"`
+	FMRAtThreshold float64        `json:"fmr_at_threshold,omitempty"`
+	Uncertain      bool           `json:"uncertain,omitempty"` // no match, and near enough to one that a person should look
 }
 
 // DocumentEvidence is the answer of reading and validation. Confidence is 0 to 1, in the verdict given.
 type DocumentEvidence struct {
-	State         State
-	ErrorCode     ekyc.ErrorCode
-	Valid         bool
-	Confidence    float64
-	Checks        []ekyc.Check
-	Expired       bool
-	ProvenForgery bool
-	Retakeable    bool // not valid for want of a good photograph only
+	State         State          `json:"state"`
+	ErrorCode     ekyc.ErrorCode `json:"error_code,omitempty"`
+	Valid         bool           `json:"valid,omitempty"`
+	Confidence    float64        `json:"confidence,omitempty"`
+	Checks        []ekyc.Check   `json:"checks,omitempty"`
+	Expired       bool           `json:"expired,omitempty"`
+	ProvenForgery bool           `json:"proven_forgery,omitempty"`
+	Retakeable    bool           `json:"retakeable,omitempty"` // not valid for want of a good photograph only
 }
 
 // KYAEvidence is the answer of the profile checks. Score is 0 to 1.
 type KYAEvidence struct {
-	State     State
-	ErrorCode ekyc.ErrorCode
-	Score     float64
-	Checks    []ekyc.Check
+	State     State          `json:"state"`
+	ErrorCode ekyc.ErrorCode `json:"error_code,omitempty"`
+	Score     float64        `json:"score,omitempty"`
+	Checks    []ekyc.Check   `json:"checks,omitempty"`
 }
 
 // Validate joins everything that is outside its range; NaN is.
@@ -89,7 +93,7 @@ func (in Input) Validate() error {
 		}
 	}
 	for i, state := range in.states() {
-		if state != "" && !slices.Contains([]State{Ran, FailedToRun, NotConfigured}, state) {
+		if state != "" && !slices.Contains(states, state) {
 			problems = append(problems, fmt.Errorf("%s.state %q is unknown", factorNames[i], state))
 		}
 	}
@@ -131,7 +135,7 @@ func (in Input) values() [factorCount]Share {
 	values := [factorCount]Share{}
 	for i, value := range [factorCount]float64{in.Liveness.LiveScore, in.FaceMatch.Similarity, document, in.KYA.Score} {
 		if in.states()[i] == Ran {
-			values[i] = shareOf(value)
+			values[i] = ShareOf(value)
 		}
 	}
 	return values
@@ -149,7 +153,7 @@ func (in Input) with(i int, value Share) Input {
 	case Document:
 		in.Document.Confidence = v
 		if !in.Document.Valid {
-			in.Document.Confidence = (fullShare - value).float()
+			in.Document.Confidence = (FullShare - value).float()
 		}
 	case KYA:
 		in.KYA.Score = v

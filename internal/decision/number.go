@@ -19,7 +19,9 @@ const (
 
 	onePoint  Points = 100
 	fullScore Points = 100 * onePoint
-	fullShare Share  = 1_000_000
+
+	// FullShare is 1.
+	FullShare Share = 1_000_000
 )
 
 // String gives the decimal number, "79.99".
@@ -48,10 +50,10 @@ func (s *Share) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// shareOf rounds a measured value to millionths, below which no measurement of the program means anything.
-func shareOf(value float64) Share { return Share(math.Round(value * float64(fullShare))) }
+// ShareOf rounds a measured value to millionths, below which no measurement of the program means anything.
+func ShareOf(value float64) Share { return Share(math.Round(value * float64(FullShare))) }
 
-func (s Share) float() float64 { return float64(s) / float64(fullShare) }
+func (s Share) float() float64 { return float64(s) / float64(FullShare) }
 
 func decimal(n int64, digits int) string {
 	sign := ""

@@ -23,6 +23,9 @@ const (
 	KYA       FactorName = "kya"
 )
 
+// WholeWorkflow stands in reasons that belong to no factor.
+const WholeWorkflow FactorName = "workflow"
+
 const factorCount = 4
 
 var factorNames = [factorCount]FactorName{Liveness, FaceMatch, Document, KYA}
@@ -60,6 +63,12 @@ const (
 	Refuse Effect = "rejected"
 )
 
+// The effects that no hard rule has, and that change nothing by themselves. Note: it is told. Require: a step on demand was asked for.
+const (
+	Note    Effect = "reason"
+	Require Effect = "require_step"
+)
+
 // HardRule is one condition of the closed list of [RuleCode] and what it does.
 type HardRule struct {
 	Code   RuleCode `json:"code"`
@@ -71,7 +80,9 @@ type Policy struct {
 	Version string `json:"version"`
 	// Steps are the factors that the workflow contains. The weight of one that is left out is spread over the others. KYA is left
 	// out too where it is listed and disabled; any other step that is listed and did not run scores 0.
-	Steps      []FactorName `json:"steps"`
+	Steps []FactorName `json:"steps"`
+	// OnDemand are those of Steps that run only where something asks for them; one that nothing asked for is left out, as a disabled KYA is.
+	OnDemand   []FactorName `json:"on_demand,omitempty"`
 	Weights    Weights      `json:"weights"`
 	Thresholds Thresholds   `json:"thresholds"`
 	HardRules  []HardRule   `json:"hard_rules"`
@@ -95,79 +106,110 @@ func DefaultPolicy() Policy {
 	}
 }
 
-// Validate joins everything that is wrong with the policy; nil when nothing is.
+// Problem is one thing that is wrong with a policy. Path is the JSON member, "hard_rules[2]".
+type Problem struct {
+	Path, Message string
+}
+
+func (p Problem) Error() string { return p.Path + ": " + p.Message }
+
+// Validate joins everything that is wrong with the policy, see Problems; nil when nothing is.
 func (p Policy) Validate() error {
 	var problems []error
-	report := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	if p.Version == "" {
-		report("version is empty")
+	for _, problem := range p.Problems() {
+		problems = append(problems, problem)
 	}
-	p.validateSteps(report)
-	if p.Thresholds.Review < 0 || p.Thresholds.Accept > fullScore || p.Thresholds.Review >= p.Thresholds.Accept {
-		report("thresholds: 0 <= review < accept <= 100 is needed, got review %s and accept %s", p.Thresholds.Review, p.Thresholds.Accept)
-	}
-	p.validateRules(report)
 	return errors.Join(problems...)
 }
 
-func (p Policy) validateSteps(report func(string, ...any)) {
+// Problems lists everything that is wrong with the policy.
+func (p Policy) Problems() []Problem {
+	var problems []Problem
+	report := func(path, format string, args ...any) {
+		problems = append(problems, Problem{path, fmt.Sprintf(format, args...)})
+	}
+	if p.Version == "" {
+		report("version", "version is empty")
+	}
+	p.validateSteps(report)
+	if p.Thresholds.Review < 0 || p.Thresholds.Accept > fullScore || p.Thresholds.Review >= p.Thresholds.Accept {
+		report("thresholds", "0 <= review < accept <= 100 is needed, got review %s and accept %s", p.Thresholds.Review, p.Thresholds.Accept)
+	}
+	p.validateRules(report)
+	return problems
+}
+
+func (p Policy) validateSteps(report func(path, format string, args ...any)) {
 	var sum Points
 	for i, weight := range p.Weights.list() {
 		if weight < 0 || weight > fullScore {
-			report("weights: %s is %s, which is outside 0 to 100", factorNames[i], weight)
+			report("weights."+string(factorNames[i]), "%s is %s, which is outside 0 to 100", factorNames[i], weight)
 		}
-		if slices.Contains(p.Steps, factorNames[i]) && factorNames[i] != KYA {
+		if slices.Contains(p.Steps, factorNames[i]) && !p.mayBeLeftOut(i) {
 			sum += weight
 		}
 	}
 	if sum <= 0 {
-		report("weights: the steps other than kya have no weight together")
+		report("weights", "the steps other than kya and those on demand have no weight together")
 	}
 	for i, step := range p.Steps {
 		if !slices.Contains(factorNames[:], step) {
-			report("steps: %q is unknown", step)
+			report(at("steps", i), "%q is unknown", step)
 		}
 		if slices.Contains(p.Steps[:i], step) {
-			report("steps: %q is listed twice", step)
+			report(at("steps", i), "%q is listed twice", step)
+		}
+	}
+	for i, step := range p.OnDemand {
+		if !slices.Contains(p.Steps, step) {
+			report(at("on_demand", i), "%q is not among the steps", step)
 		}
 	}
 }
 
-func (p Policy) validateRules(report func(string, ...any)) {
+// mayBeLeftOut says whether the factor is left out where its step is not configured.
+func (p *Policy) mayBeLeftOut(i int) bool {
+	return factorNames[i] == KYA || contains(p.OnDemand, factorNames[i])
+}
+
+func (p Policy) validateRules(report func(path, format string, args ...any)) {
 	seen := map[RuleCode]bool{}
-	for _, rule := range p.HardRules {
+	for i, rule := range p.HardRules {
 		known, found := ruleByCode(rule.Code)
 		switch {
 		case !found:
-			report("hard_rules: %q is unknown", rule.Code)
+			report(at("hard_rules", i), "%q is unknown", rule.Code)
 		case !slices.Contains([]Effect{Cap, Force, Refuse}, rule.Effect):
-			report("hard_rules: %s has the unknown effect %q", rule.Code, rule.Effect)
+			report(at("hard_rules", i), "%s has the unknown effect %q", rule.Code, rule.Effect)
 		case rule.Effect == Force && !known.capture:
-			report("hard_rules: %s can only cap or refuse: forcing review would lift a rejection that nothing excuses", rule.Code)
+			report(at("hard_rules", i), "%s can only cap or refuse: forcing review would lift a rejection that nothing excuses", rule.Code)
 		}
 		if seen[rule.Code] {
-			report("hard_rules: %s is listed twice", rule.Code)
+			report(at("hard_rules", i), "%s is listed twice", rule.Code)
 		}
 		seen[rule.Code] = true
 	}
-	for _, code := range p.Waived {
+	for i, code := range p.Waived {
 		if known, found := ruleByCode(code); !found || !known.mandatory {
-			report("waived: %q is not a rule of every workflow", code)
+			report(at("waived", i), "%q is not a rule of every workflow", code)
 		}
 		if seen[code] {
-			report("waived: %s is in hard_rules as well", code)
+			report(at("waived", i), "%s is in hard_rules as well", code)
 		}
 	}
 	for _, rule := range hardRules {
 		if rule.mandatory && !seen[rule.code] && !slices.Contains(p.Waived, rule.code) {
-			report("hard_rules: %s is missing; only the platform's operator can remove it", rule.code)
+			report("hard_rules", "%s is missing; only the platform's operator can remove it", rule.code)
 		}
 	}
 }
 
+func at(member string, i int) string { return fmt.Sprintf("%s[%d]", member, i) }
+
 // Hash is the SHA-256 of the policy's canonical JSON in lower-case hex. The order of steps, rules and waivers does not matter.
 func (p Policy) Hash() string {
 	p.Steps, p.Waived = slices.Sorted(slices.Values(p.Steps)), slices.Sorted(slices.Values(p.Waived))
+	p.OnDemand = slices.Sorted(slices.Values(p.OnDemand))
 	p.HardRules = slices.Clone(p.HardRules)
 	slices.SortFunc(p.HardRules, func(a, b HardRule) int {
 		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Effect, b.Effect))

@@ -38,7 +38,7 @@ type part struct {
 }
 
 // reasons explains every factor that counts, in the order of the factors.
-func (o *outcome) reasons(p *Policy, in *Input) []Reason {
+func (o *outcome) reasons(in *Input) []Reason {
 	reasons := []Reason{}
 	for i, name := range factorNames {
 		if !o.included[i] {
@@ -80,6 +80,9 @@ func dropLimited(parts []part) []part {
 
 // parts gives at least one part with a share for every factor, so that every loss has its reason.
 func (o *outcome) parts(i int, in *Input) []part {
+	if o.skipped[i] {
+		return []part{{CodeStepSkipped, fmt.Sprintf("%s was skipped after an early stop", factorNames[i]), nil, 1}}
+	}
 	if !o.ran[i] {
 		return []part{notRunPart(factorNames[i], in.errorCode(i))}
 	}
@@ -91,13 +94,13 @@ func (o *outcome) parts(i int, in *Input) []part {
 	case Document:
 		return documentParts(&in.Document)
 	default:
-		limited := part{CodeKYALimited, fmt.Sprintf("profile score %s of 1", twoDigits(in.KYA.Score)), ekyc.Evidence{"score": shareOf(in.KYA.Score)}, shareLimited}
+		limited := part{CodeKYALimited, fmt.Sprintf("profile score %s of 1", twoDigits(in.KYA.Score)), ekyc.Evidence{"score": ShareOf(in.KYA.Score)}, shareLimited}
 		return append([]part{limited}, checkParts(KYA, in.KYA.Checks, 1)...)
 	}
 }
 
 func livenessPart(l *LivenessEvidence) part {
-	evidence := ekyc.Evidence{"live_score": shareOf(l.LiveScore), "zone": string(l.Zone), "spoof_type": string(l.SpoofType), "confidence": shareOf(l.Confidence)}
+	evidence := ekyc.Evidence{"live_score": ShareOf(l.LiveScore), "zone": string(l.Zone), "spoof_type": string(l.SpoofType), "confidence": ShareOf(l.Confidence)}
 	score := twoDigits(l.LiveScore)
 	switch {
 	case !l.IsLive && l.Zone == ZoneAttack:
@@ -111,7 +114,7 @@ func livenessPart(l *LivenessEvidence) part {
 }
 
 func matchPart(m *FaceMatchEvidence) part {
-	evidence := ekyc.Evidence{"similarity": shareOf(m.Similarity), "threshold": shareOf(m.Threshold), "fmr_at_threshold": m.FMRAtThreshold}
+	evidence := ekyc.Evidence{"similarity": ShareOf(m.Similarity), "threshold": ShareOf(m.Threshold), "fmr_at_threshold": m.FMRAtThreshold}
 	if m.Match {
 		return part{CodeSimilarityLimited, "similarity " + compare(m.Similarity, m.Threshold) + " threshold", evidence, 1}
 	}
@@ -121,7 +124,7 @@ func matchPart(m *FaceMatchEvidence) part {
 
 func documentParts(d *DocumentEvidence) []part {
 	parts := checkParts(Document, d.Checks, 1)
-	evidence := ekyc.Evidence{"confidence": shareOf(d.Confidence), "valid": d.Valid}
+	evidence := ekyc.Evidence{"confidence": ShareOf(d.Confidence), "valid": d.Valid}
 	switch {
 	case d.Valid:
 		parts = append(parts, part{CodeDocumentLimited, fmt.Sprintf("valid with confidence %s", twoDigits(d.Confidence)), evidence, shareLimited})
@@ -154,6 +157,9 @@ func checkParts(factor FactorName, checks []ekyc.Check, scale int64) []part {
 	}
 	return parts
 }
+
+// Explains says whether a check makes a reason.
+func Explains(c ekyc.Check) bool { return checkShare(c) > 0 }
 
 func checkShare(c ekyc.Check) int64 {
 	heavy := c.Severity == ekyc.SeverityMajor || c.Severity == ekyc.SeverityCritical
@@ -223,7 +229,7 @@ func ruleMessage(code RuleCode, in *Input, o *outcome) string {
 	case RuleStepNotRun:
 		names := ""
 		for i, name := range factorNames {
-			if o.included[i] && !o.ran[i] {
+			if o.included[i] && !o.ran[i] && !o.skipped[i] {
 				names += ", " + string(name)
 			}
 		}
@@ -240,7 +246,7 @@ func compare(value, bound float64) string {
 	}
 	a, b := twoDigits(value), twoDigits(bound)
 	if a == b && value != bound {
-		a, b = shareOf(value).String(), shareOf(bound).String()
+		a, b = ShareOf(value).String(), ShareOf(bound).String()
 	}
 	return a + " " + sign + " " + b
 }

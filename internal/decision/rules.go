@@ -1,6 +1,10 @@
 package decision
 
-import "ekyc"
+import (
+	"slices"
+
+	"ekyc"
+)
 
 // RuleCode names a hard rule. The list is closed; each code is also a code of the catalogue of reasons.
 type RuleCode = Code
@@ -46,6 +50,22 @@ func retake(in *Input) bool {
 	return in.Document.Retakeable && !in.Document.Valid && !in.Document.ProvenForgery && !in.Document.Expired
 }
 
+// RuleInfo describes a hard rule.
+type RuleInfo struct {
+	Code      RuleCode
+	Mandatory bool // in every workflow
+	MayForce  bool // it is a fault of the photograph or the program, which can force review
+}
+
+// Rules lists the hard rules.
+func Rules() []RuleInfo {
+	list := make([]RuleInfo, len(hardRules))
+	for i, r := range hardRules {
+		list[i] = RuleInfo{r.code, r.mandatory, r.capture}
+	}
+	return list
+}
+
 func ruleByCode(code RuleCode) (rule, bool) {
 	for _, r := range hardRules {
 		if r.code == code {
@@ -59,6 +79,7 @@ func ruleByCode(code RuleCode) (rule, bool) {
 type outcome struct {
 	included   [factorCount]bool   // the factor counts
 	ran        [factorCount]bool   // and has a value
+	skipped    [factorCount]bool   // it counts, and an early stop spared its step
 	values     [factorCount]Share  // 0 for what did not run
 	weights    [factorCount]Points // effective, together 100 points
 	points     [factorCount]Points
@@ -68,18 +89,21 @@ type outcome struct {
 	fired      [len(hardRules)]bool // by index into hardRules
 	effects    [len(hardRules)]Effect
 	attainable Points // the score with full marks for what a better photograph could change
+	own        []OwnRule
 }
 
 // settle computes the outcome. The policy and the input must be valid.
-func settle(p *Policy, in *Input) outcome {
-	o := outcome{values: in.values()}
+func settle(p *Policy, in *Input, own []OwnRule) outcome {
+	o := outcome{values: in.values(), own: own}
 	var weights [factorCount]int64
 	configured := p.Weights.list()
+	stopped := slices.ContainsFunc(own, func(r OwnRule) bool { return r.Code == CodeEarlyStop })
 	for i, state := range in.states() {
 		listed := contains(p.Steps, factorNames[i])
-		disabled := factorNames[i] == KYA && (state == NotConfigured || state == "")
-		o.included[i] = listed && !disabled
+		leftOut := p.mayBeLeftOut(i) && (state == NotConfigured || state == "")
+		o.included[i] = listed && !leftOut
 		o.ran[i] = o.included[i] && state == Ran
+		o.skipped[i] = o.included[i] && state == Skipped && stopped
 		if o.included[i] {
 			weights[i] = int64(configured[i])
 		}
@@ -103,12 +127,12 @@ func pointsOf(weights [factorCount]Points, ran [factorCount]bool, values [factor
 	for i := range whole {
 		if ran[i] {
 			exact := int64(weights[i]) * int64(values[i])
-			whole[i], remainders[i] = exact/int64(fullShare), exact%int64(fullShare)
+			whole[i], remainders[i] = exact/int64(FullShare), exact%int64(FullShare)
 			sum += exact
 			left -= whole[i]
 		}
 	}
-	score = Points(sum / int64(fullShare))
+	score = Points(sum / int64(FullShare))
 	handOut(whole[:], remainders[:], left+int64(score))
 	for i, part := range whole {
 		points[i] = Points(part)
@@ -122,7 +146,7 @@ func (o *outcome) fire(p *Policy, in *Input) {
 	notRun := false
 	for i := range open {
 		open[i] = o.included[i] && !o.ran[i]
-		notRun = notRun || open[i]
+		notRun = notRun || open[i] && !o.skipped[i]
 	}
 	for i, r := range hardRules {
 		holds := notRun
@@ -144,7 +168,7 @@ func (o *outcome) fire(p *Policy, in *Input) {
 	full, counted := o.values, o.ran
 	for i := range open {
 		if open[i] {
-			full[i], counted[i] = fullShare, true
+			full[i], counted[i] = FullShare, true
 		}
 	}
 	_, o.attainable = pointsOf(o.weights, counted, full)
@@ -153,11 +177,11 @@ func (o *outcome) fire(p *Policy, in *Input) {
 // decide applies the fired rules to the decision of the score: a refusal is final, forced review comes next, then the caps.
 func (o *outcome) decide(p *Policy) {
 	o.decision = o.byScore
-	refused, forced, capped := o.any(Refuse), o.any(Force), o.any(Cap)
+	refused, forced, capped := o.any(Refuse) || o.ownEffect(Refuse), o.any(Force), o.any(Cap) || o.ownEffect(Cap)
 	switch {
 	case refused:
 		o.decision = ekyc.Rejected
-	case forced && o.attainable >= p.Thresholds.Review:
+	case o.ownEffect(Force), forced && o.attainable >= p.Thresholds.Review:
 		o.decision = ekyc.Review
 	case forced, capped:
 		if o.decision == ekyc.Accepted {
