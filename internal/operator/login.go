@@ -47,8 +47,24 @@ func (s *Service) Login(ctx context.Context, email, password, code string, from 
 	session, err := s.login(ctx, email, password, code)
 	if ekyc.CodeOf(err) == ekyc.ErrLoginFailed {
 		s.strangers.failed(from)
+		if err := s.noteRefusal(ctx, email); err != nil {
+			return Session{}, err
+		}
 	}
 	return session, err
+}
+
+// noteRefusal tells of a log-in that was refused. It takes as long whether there is such an account or not.
+func (s *Service) noteRefusal(ctx context.Context, email string) error {
+	normalised, _ := normaliseEmail(email) // what is no address hashes as "" and is nobody's
+	return s.db.AsSystem(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		var id ekyc.ID
+		err := tx.QueryRow(ctx, `select id from operator where email_hash = $1`, s.emailHash(normalised)).Scan(&id)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		return s.o.SignIn(ctx, tx, id, false)
+	})
 }
 
 func (s *Service) login(ctx context.Context, email, password, code string) (Session, error) {
@@ -119,6 +135,9 @@ func (s *Service) openSession(ctx context.Context, a *account, verified string, 
 			returning `+operatorColumns, a.id, verified, a.password, step, a.totp)
 		if ekyc.CodeOf(err) == ekyc.ErrNotFound {
 			return failedLogin()
+		}
+		if err == nil {
+			err = s.o.SignIn(ctx, tx, a.id, true)
 		}
 		if err != nil {
 			return err

@@ -3,10 +3,13 @@
 package operator
 
 import (
+	"context"
 	"crypto/rand"
 	"embed"
 	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"ekyc"
 	"ekyc/internal/store"
@@ -47,6 +50,9 @@ type Session struct {
 type Options struct {
 	Issuer string // shown by authenticator apps; "" for eKYC
 	Cost   Cost   // of a password hash; zero for DefaultCost
+	// SignIn, where set, is called for every log-in: in the transaction that opens the session, or in one after a log-in that was refused.
+	// The operator is "" where the address has no account. An error of it refuses the log-in.
+	SignIn func(ctx context.Context, tx pgx.Tx, id ekyc.ID, opened bool) error
 }
 
 // Service keeps the accounts. It is safe for concurrent use.
@@ -67,6 +73,9 @@ func New(db *store.DB, sealer Sealer, o Options) *Service {
 	}
 	if o.Cost == (Cost{}) {
 		o.Cost = DefaultCost
+	}
+	if o.SignIn == nil {
+		o.SignIn = func(context.Context, pgx.Tx, ekyc.ID, bool) error { return nil }
 	}
 	return &Service{db: db, sealer: sealer, o: o, decoy: o.Cost.hash(rand.Text()), slots: make(chan struct{}, hashesAtOnce)}
 }
