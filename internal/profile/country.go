@@ -8,21 +8,28 @@ import (
 )
 
 // country is one of ekyc's; the zero value is none.
-type country struct{ ekyc.Country }
+type country struct {
+	ekyc.Country
+	dialled string // the region of telephone metadata, where it is not the country's alpha-2 code
+}
 
 // countryOf finds a country by its code in any of the lists that meet here: documents', people's, telephone regions', IP tables'.
 func countryOf(code string) (country, bool) {
 	code = strings.ToUpper(strings.TrimSpace(code))
+	dialled := ""
 	switch code {
 	case "UK": // exceptionally reserved in ISO 3166-1 for the United Kingdom, and what many type
 		code = "GBR"
 	case "XK", "XKX": // user-assigned, and used for Kosovo by the European Union, CLDR and telephone metadata
 		code = "RKS"
 	case "AC", "TA": // Ascension and Tristan da Cunha have telephone regions of their own
-		code = "SHN"
+		dialled, code = code, "SHN"
 	}
 	c, known := ekyc.CountryByCode(code)
-	return country{c}, known
+	if c.Code == "RKS" {
+		dialled = "XK"
+	}
+	return country{c, dialled}, known
 }
 
 func (c country) unknown() bool { return c.Code == "" }
@@ -37,8 +44,8 @@ func (c country) code() string {
 
 // alpha2 is the region code of telephone metadata.
 func (c country) alpha2() string {
-	if c.Code == "RKS" {
-		return "XK"
+	if c.dialled != "" {
+		return c.dialled
 	}
 	return c.Alpha2
 }

@@ -90,6 +90,18 @@ var (
 // umlauts undoes the spelling of Ä, Ö, Ü and Å with two letters.
 var umlauts = strings.NewReplacer("AE", "A", "OE", "O", "UE", "U", "AA", "A")
 
+var roundedSpellings = strings.NewReplacer("Ö", "o", "Ø", "o", "Ő", "o", "OE", "o", "Ü", "u", "Ű", "u", "UE", "u")
+
+// roundedVowels tells the rounded front vowels of a word, O or U for each, in their order.
+func roundedVowels(capital string) string {
+	return strings.ToUpper(strings.Map(func(r rune) rune {
+		if r == 'o' || r == 'u' {
+			return r
+		}
+		return -1
+	}, roundedSpellings.Replace(capital)))
+}
+
 // coarse gives words the same key that are spellings of one name in several languages or systems of transliteration: MUELLER and MÜLLER,
 // YULIYA and IULIIA, EVGENY and YEVGENIY.
 func coarse(roman string) string {
@@ -127,9 +139,7 @@ func skeleton(roman string) string {
 
 // arabicSkeleton does the same for a word in Arabic letters, without the article. It is false for any other word.
 func arabicSkeleton(word string) (string, bool) {
-	if rest, article := strings.CutPrefix(word, "ال"); article && len([]rune(rest)) > 1 {
-		word = rest
-	}
+	word = withoutArticle(word)
 	var out strings.Builder
 	for _, r := range word {
 		spelling, found := arabicLetters[r]

@@ -16,6 +16,7 @@ type matching struct {
 	loneA, loneB     int // such words that found no partner
 	wordsA, wordsB   int // such words in all
 	pairedA, pairedB int
+	doubt            float64 // what the least alike pair of such words lacks to be alike
 }
 
 // Caps and shares of similarity.
@@ -33,7 +34,7 @@ func (m matching) similarity() float64 {
 	if m.totalA > m.totalB {
 		shorter, longer = longer, shorter
 	}
-	value := shorterShare*shorter + (1-shorterShare)*longer
+	value := min(shorterShare*shorter+(1-shorterShare)*longer, 1-m.doubt) // a likely fault is not made good by words beside it
 	if m.loneA > 0 && m.loneB > 0 {
 		value = min(value, contradiction)
 	}
@@ -160,6 +161,7 @@ func (m matching) with(similarity float64, a, b []word) matching {
 	m.pairedB += countB
 	if countA > 0 && countB > 0 {
 		m.full += max(countA, countB)
+		m.doubt = max(m.doubt, 1-similarity)
 	}
 	return m
 }
@@ -170,6 +172,7 @@ const (
 	cutSimilarity      = 0.9
 	coarseSimilarity   = 0.95
 	skeletonSimilarity = 0.9
+	skeletonDoubt      = 0.8 // the same consonants with other vowels
 	oneFault           = 0.85
 	twoFaults          = 0.8
 	leastJoined        = 0.9 // words written together have no fault beside: a fault would swallow a short neighbour
@@ -182,6 +185,7 @@ const (
 	shortestOneFault  = 5
 	shortestTwoFaults = 9
 	shortestSkeleton  = 2
+	enoughSkeleton    = 3 // below, names are many to the same consonants: OMAR, AMIR and AMMAR
 	shortestCut       = 2
 )
 
@@ -194,13 +198,7 @@ func wordSimilarity(a, b word) float64 {
 		return 0
 	}
 	if a.script == scriptArabic || b.script == scriptArabic {
-		switch {
-		case a.capital == b.capital:
-			return 1
-		case len(a.skeleton) >= shortestSkeleton && a.skeleton == b.skeleton:
-			return skeletonSimilarity
-		}
-		return 0
+		return arabicSimilarity(a, b)
 	}
 	switch {
 	case a.plain == b.plain, a.plain == b.long, a.long == b.plain, a.long == b.long:
@@ -212,8 +210,9 @@ func wordSimilarity(a, b word) float64 {
 		return 0
 	case b.cut && len(b.plain) >= shortestCut && (strings.HasPrefix(a.plain, b.plain) || strings.HasPrefix(a.long, b.long)):
 		return cutSimilarity
-	case min(len(a.plain), len(b.plain)) >= shortestUmlaut && a.umlaut == b.umlaut,
-		min(len(a.plain), len(b.plain)) >= shortestCoarse && sameKey(a, b):
+	case min(len(a.plain), len(b.plain)) >= shortestUmlaut && a.umlaut == b.umlaut && !isOtherUmlaut(a, b),
+		min(len(a.plain), len(b.plain)) >= shortestCoarse-1 && max(len(a.plain), len(b.plain)) >= shortestCoarse && sameKey(a, b) && !isOtherUmlaut(a, b),
+		sameAfterArticle(a, b):
 		return coarseSimilarity
 	}
 	return faultSimilarity(a, b)
@@ -221,6 +220,21 @@ func wordSimilarity(a, b word) float64 {
 
 func sameKey(a, b word) bool {
 	return a.key == b.key || a.key == b.longKey || a.longKey == b.key || a.longKey == b.longKey
+}
+
+// isOtherUmlaut says that both words show which rounded vowel they have, and it is not the same: MÜLLER and MOELLER.
+func isOtherUmlaut(a, b word) bool {
+	return a.rounded != "" && b.rounded != "" && a.rounded != b.rounded
+}
+
+// sameAfterArticle says that two words are one after an Arabic article that is written apart on one side: EL HARBI and ALHARBI.
+func sameAfterArticle(a, b word) bool {
+	if a.articleApart == b.articleApart {
+		return false
+	}
+	restA, foundA := afterArticle(a.plain)
+	restB, foundB := afterArticle(b.plain)
+	return foundA && foundB && coarse(restA) == coarse(restB)
 }
 
 // faultSimilarity forgives a slip of the pen or of the reader.
@@ -239,17 +253,18 @@ func faultSimilarity(a, b word) float64 {
 		return oneFault
 	case faults == 2 && length >= shortestTwoFaults:
 		return twoFaults
-	case min(len(a.key), len(b.key)) > shortestCoarse && editDistance(a.key, b.key) == 1:
+	case min(len(a.key), len(b.key)) > shortestCoarse && editDistance(a.key, b.key) == 1,
+		min(len(a.key), len(b.key)) >= shortestCoarse && a.skeleton == b.skeleton && editDistance(a.key, b.key) == 1: // one vowel: HUSAYN and HUSSEIN
 		return twoFaults
 	}
 	return 0
 }
 
-// isOtherGender says that two words differ in a last vowel only, which in many languages makes the name of the other gender: MARIO and
-// MARIA, MARTIN and MARTINA are two people.
+// isOtherGender says that two words differ in their last vowels only and end otherwise, which in many languages makes the name of the other
+// gender: MARIO and MARIA, MARTIN and MARTINA, GABRIELE and GABRIELLA are two people, ROUSSEAU and ROUSSAU one.
 func isOtherGender(a, b string) bool {
-	stem := func(s string) string { return strings.TrimRight(s, "AEIOU") }
-	return a != b && stem(a) == stem(b)
+	stem := func(s string) string { return collapse(strings.TrimRight(s, "AEIOU")) }
+	return a != b && a[len(a)-1] != b[len(b)-1] && stem(a) == stem(b)
 }
 
 // editDistance counts insertions, deletions, substitutions and exchanges of neighbours (optimal string alignment).

@@ -10,7 +10,7 @@ import (
 )
 
 // The bounds of name_coherence on similarity. Below the lower one the names are not one person's; from the upper one on they are. They were
-// set by judgement (a name with one likely fault is close, one with a sure contradiction is not) and then looked at on generated pairs.
+// set by judgement (a name with one likely fault is close, one with a sure contradiction is not) and are measured on the pairs of namelist.
 const (
 	namesAgree = 0.90
 	namesClose = 0.80
@@ -18,16 +18,18 @@ const (
 
 // word is one word of a name in the forms that are compared.
 type word struct {
-	capital  string // as written
-	plain    string // A–Z, marks dropped; "" for a script without a table
-	long     string // A–Z, second spellings
-	key      string // coarse(plain)
-	longKey  string // coarse(long)
-	skeleton string // consonants
-	umlaut   string // plain with AE, OE, UE and AA written as one vowel
-	script   scriptKind
-	sole     bool // the one word of a part of the name, which is no particle then: BEN and LE are names too
-	cut      bool // may be the beginning of a longer word: the end of a name that fills its field
+	capital      string // as written
+	plain        string // A–Z, marks dropped; "" for a script without a table
+	long         string // A–Z, second spellings
+	key          string // coarse(plain)
+	longKey      string // coarse(long)
+	skeleton     string // consonants
+	umlaut       string // plain with AE, OE, UE and AA written as one vowel
+	rounded      string // O or U for each Ö or Ü, however it is spelled
+	script       scriptKind
+	sole         bool // the one word of a part of the name, which is no particle then: BEN and LE are names too
+	articleApart bool // joined from an article and the word after it
+	cut          bool // may be the beginning of a longer word: the end of a name that fills its field
 }
 
 type scriptKind int
@@ -131,6 +133,7 @@ func wordOf(capital string) word {
 		w.script, w.plain = scriptRoman, plain
 		w.long, _ = romanise(capital, true)
 		w.key, w.longKey, w.skeleton, w.umlaut = coarse(plain), coarse(w.long), skeleton(plain), umlauts.Replace(plain)
+		w.rounded = roundedVowels(capital)
 	} else if consonants, ok := arabicSkeleton(capital); ok {
 		w.script, w.skeleton = scriptArabic, consonants
 	}
@@ -145,6 +148,7 @@ func joined(words []word) word {
 	}
 	w := wordOf(s.String())
 	w.cut = words[len(words)-1].cut
+	w.articleApart = slices.Contains(romanArticles, words[0].plain)
 	return w
 }
 

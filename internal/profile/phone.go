@@ -60,6 +60,9 @@ func parsePhone(given string, hint country) (phone, string) {
 	for _, code := range phonenumbers.GetRegionCodesForCountryCode(int(number.GetCountryCode())) {
 		if c, known := countryOf(code); known && phonenumbers.IsValidNumberForRegion(number, code) {
 			p.countries = append(p.countries, c)
+			if c.code() == hint.code() {
+				p.region = c // several territories share the range, and the claim says which
+			}
 		}
 	}
 	return p, ""
