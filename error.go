@@ -22,6 +22,7 @@ const (
 	ErrMRZUnreadable        ErrorCode = "mrz_unreadable"
 	ErrBarcodeUnreadable    ErrorCode = "barcode_unreadable"
 	ErrMalwareDetected      ErrorCode = "malware_detected"
+	ErrImageForeignContent  ErrorCode = "image_foreign_content"
 )
 
 // What is wrong with a request.
@@ -48,6 +49,7 @@ const (
 	ErrIdempotencyNotKept    ErrorCode = "idempotency_not_kept"
 	ErrURLDenied             ErrorCode = "url_denied"
 	ErrChallengeInvalid      ErrorCode = "challenge_invalid"
+	ErrReceiptInvalid        ErrorCode = "receipt_invalid"
 )
 
 // Who asks, and what for.
@@ -85,6 +87,7 @@ const (
 	ErrModelMissing   ErrorCode = "model_missing"
 	ErrModelAltered   ErrorCode = "model_altered"
 	ErrRuntimeMissing ErrorCode = "runtime_missing"
+	ErrAuditAltered   ErrorCode = "audit_altered"
 	ErrInternal       ErrorCode = "internal"
 )
 
@@ -110,6 +113,7 @@ var Codes = []CodeInfo{
 	{ErrMRZUnreadable, 422, "the machine readable zone is not in a known format or could not be read", false},
 	{ErrBarcodeUnreadable, 422, "the bar code is not in a known format or could not be read", false},
 	{ErrMalwareDetected, 422, "the upload contains malware", false},
+	{ErrImageForeignContent, 422, "the file is an image and carries another kind of file as well: a page, script, document, archive or program", false},
 
 	{ErrInvalidArgument, 422, "an argument or field has a value that is not permitted", false},
 	{ErrMalformedJSON, 400, "the body is not well-formed JSON, or a member is given twice", false},
@@ -133,6 +137,7 @@ var Codes = []CodeInfo{
 	{ErrIdempotencyNotKept, 409, "the first request with this Idempotency-Key was executed and asked for its answer not to be kept", false},
 	{ErrURLDenied, 422, "the address is not one that webhooks may be sent to", false},
 	{ErrChallengeInvalid, 422, "the liveness challenge is unknown, expired, used before or of another key, as details.reason says; ask for a new one", false},
+	{ErrReceiptInvalid, 422, "the receipt does not verify, or what was compared with it is something else, as details.reason says", false},
 
 	{ErrCredentialsMissing, 401, "X-API-KEY, X-API-TIMESTAMP or X-API-SIGN is absent or malformed", false},
 	{ErrKeyUnknown, 401, "the key does not exist", false},
@@ -161,6 +166,7 @@ var Codes = []CodeInfo{
 	{ErrModelMissing, 500, "a model file is not installed", false},
 	{ErrModelAltered, 500, "a model file does not have the bytes that the lock file pins", false},
 	{ErrRuntimeMissing, 500, "the ONNX Runtime library is not installed or cannot be loaded", false},
+	{ErrAuditAltered, 500, "an export of the audit log is not what was signed, or a part of it is missing", false},
 	{ErrInternal, 500, "an unexpected fault inside the program", true},
 }
 

@@ -85,6 +85,10 @@ func (k Kind) noun() string {
 		return "capture"
 	case KindOperator:
 		return "operator"
+	case KindReview:
+		return "review"
+	case KindWorkflow:
+		return "workflow"
 	}
 	return "resource"
 }

@@ -35,10 +35,11 @@ var rooms = map[string][]string{
 	"internal/document/layout/compile": {"internal/document/layout"},                                                      // writes the table that the program reads
 	"internal/document/check":          {"internal/document/layout", "internal/document/mrz", "internal/document/number"}, // rules know no pictures
 
-	"internal/card":     {},                                               // the accuracy card: what was measured, as data and as a page
-	"internal/decision": {},                                               // pure arithmetic
-	"internal/pipeline": {"internal/decision", "internal/document/check"}, // a workflow as data, compiled; it decides from facts alone
-	"internal/profile":  {},                                               // light checks of what a person says; its one way out is a resolver
+	"internal/card":             {},                                               // the accuracy card: what was measured, as data and as a page
+	"internal/decision":         {},                                               // pure arithmetic
+	"internal/pipeline":         {"internal/decision", "internal/document/check"}, // a workflow as data, compiled; it decides from facts alone
+	"internal/profile":          {},                                               // light checks of what a person says; its one way out is a resolver
+	"internal/profile/namelist": {},                                               // the labelled pairs of names, independent of what is measured on them
 
 	"internal/engine": {
 		"internal/decision", "internal/document", "internal/document/barcode", "internal/document/check", "internal/document/forensic", "internal/document/mrz",

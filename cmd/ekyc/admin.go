@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 
+	"ekyc/internal/audit"
 	"ekyc/internal/operator"
 	"ekyc/internal/store"
 	"ekyc/internal/vault"
@@ -73,7 +74,7 @@ func (o *OperatorCmd) Run(ctx context.Context, c *console) error {
 	}
 	defer db.Close()
 	password := rand.Text()
-	if err := setOperator(ctx, operator.New(db, keyring, operator.Options{}), o.Email, password); err != nil {
+	if err := setOperator(ctx, audit.New(db, keyring, audit.Options{}), operator.New(db, keyring, operator.Options{}), "admin operator", o.Email, password); err != nil {
 		return err
 	}
 	fmt.Fprintln(c.out, password)

@@ -19,6 +19,9 @@ type BenchCmd struct {
 	JSON    string   `help:"Write the result as JSON to this file; - for standard output." placeholder:"FILE"`
 	Compare string   `help:"Earlier JSON result to compare with." placeholder:"OLD.json"`
 	Workers int      `help:"Files at once where accuracy is measured." default:"2"`
+
+	Card     string `help:"Page of Markdown in which the parts on faces and liveness are written anew, between their marks." placeholder:"FILE"`
+	CardJSON string `help:"Write the accuracy card as JSON to this file; the program carries internal/card/card.json." name:"card-json" placeholder:"FILE"`
 }
 
 // Run measures and prints.
@@ -48,7 +51,50 @@ func (b *BenchCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
+	if err := b.writeCard(result, string(e.Profile())); err != nil {
+		return err
+	}
 	return b.write(c, result, earlier)
+}
+
+// writeCard writes the accuracy card where it is asked for.
+func (b *BenchCmd) writeCard(result *bench.Result, profile string) error {
+	if b.Card == "" && b.CardJSON == "" {
+		return nil
+	}
+	made, err := result.Card(profile, "ekyc bench DIR --only face,liveness --card docs/accuracy.md --card-json internal/card/card.json")
+	if err != nil {
+		return err
+	}
+	if b.Card != "" {
+		page, err := os.ReadFile(b.Card)
+		if err != nil {
+			return ekyc.Errorf(ekyc.ErrFileUnreadable, "%s cannot be read", b.Card).Because(err)
+		}
+		filled, err := made.Fill(string(page))
+		if err != nil {
+			return ekyc.Errorf(ekyc.ErrInvalidArgument, "%s: %v", b.Card, err)
+		}
+		if err := os.WriteFile(b.Card, []byte(filled), 0o644); err != nil {
+			return ekyc.Errorf(ekyc.ErrFileUnreadable, "%s cannot be written", b.Card).Because(err)
+		}
+	}
+	if b.CardJSON == "" {
+		return nil
+	}
+	return writeJSONFile(b.CardJSON, made)
+}
+
+func writeJSONFile(path string, content any) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return ekyc.Errorf(ekyc.ErrFileUnreadable, "%s cannot be written", path).Because(err)
+	}
+	if err := writeJSON(f, content); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
 }
 
 func (b *BenchCmd) write(c *console, result, earlier *bench.Result) error {
@@ -56,15 +102,7 @@ func (b *BenchCmd) write(c *console, result, earlier *bench.Result) error {
 		return writeJSON(c.out, result)
 	}
 	if b.JSON != "" {
-		f, err := os.Create(b.JSON)
-		if err != nil {
-			return ekyc.Errorf(ekyc.ErrFileUnreadable, "%s cannot be written", b.JSON).Because(err)
-		}
-		if err := writeJSON(f, result); err != nil {
-			f.Close()
-			return err
-		}
-		if err := f.Close(); err != nil {
+		if err := writeJSONFile(b.JSON, result); err != nil {
 			return err
 		}
 	}

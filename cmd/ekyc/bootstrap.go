@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 
 	"ekyc"
-	"ekyc/internal/operator"
+	"ekyc/internal/audit"
 	"ekyc/internal/tenant"
 )
 
@@ -76,37 +76,23 @@ func writeDemo(p *platform, path string, state demoState) error {
 
 // makeDemo makes tenant, key and operator. A start that was killed in between leaves a tenant that nobody uses, and no more.
 func (u *UpCmd) makeDemo(ctx context.Context, p *platform) (state demoState, err error) {
-	t, err := p.tenants.CreateTenant(ctx, tenant.TenantInput{Name: "Demo", Country: "FRA", SupportEmail: "support@localhost.localdomain", Plan: "pro"})
+	err = p.audit.Enter(ctx, ekyc.Scope{}, func(ctx context.Context) (audit.Entry, error) {
+		t, err := p.tenants.CreateTenant(ctx, tenant.TenantInput{Name: "Demo", Country: "FRA", SupportEmail: "support@localhost.localdomain", Plan: "pro"})
+		state.Tenant = t.ID
+		return audit.Entry{Action: audit.TenantCreate, Scope: ekyc.Scope{Tenant: t.ID}, Actor: commandActor("up"), Details: audit.Details{audit.Plan: t.Plan}}, err
+	})
 	if err != nil {
 		return state, err
 	}
-	state.Tenant = t.ID
-	key, secret, err := p.tenants.CreateKey(ctx, ekyc.Scope{Tenant: t.ID, Environment: ekyc.Test}, tenant.KeyInput{Name: "demo"})
+	scope := ekyc.Scope{Tenant: state.Tenant, Environment: ekyc.Test}
+	err = p.audit.Enter(ctx, scope, func(ctx context.Context) (audit.Entry, error) {
+		key, secret, err := p.tenants.CreateKey(ctx, scope, tenant.KeyInput{Name: "demo"})
+		state.KeyID, state.Secret = key.ID, secret
+		return audit.Entry{Action: audit.KeyCreate, Scope: scope, Actor: commandActor("up"), Objects: []ekyc.ID{ekyc.ID(key.ID)}}, err
+	})
 	if err != nil {
 		return state, err
 	}
-	state.KeyID, state.Secret = key.ID, secret
 	state.Operator, state.OperatorPassword = demoOperator, rand.Text()
-	return state, setOperator(ctx, p.operators, state.Operator, state.OperatorPassword)
-}
-
-// setOperator makes the account, or gives the one that is there the password.
-func setOperator(ctx context.Context, operators *operator.Service, email, password string) error {
-	_, err := operators.Create(ctx, email, password, operator.Owner)
-	if ekyc.CodeOf(err) != ekyc.ErrConflict {
-		return err
-	}
-	list, err := operators.List(ctx)
-	if err != nil {
-		return err
-	}
-	for _, o := range list {
-		if o.Email != email {
-			continue
-		}
-		// Who stands at the machine may do everything: a lost device, a closed account and a lost role are mended as well.
-		_, err := operators.SetRole(ctx, o.ID, operator.Owner)
-		return errors.Join(err, operators.SetPassword(ctx, o.ID, password), operators.ResetTOTP(ctx, o.ID), operators.Enable(ctx, o.ID))
-	}
-	return ekyc.Errorf(ekyc.ErrConflict, "the operator's account is taken and cannot be found")
+	return state, setOperator(ctx, p.audit, p.operators, "up", state.Operator, state.OperatorPassword)
 }

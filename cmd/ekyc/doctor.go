@@ -13,6 +13,7 @@ import (
 // DoctorCmd is `ekyc doctor`.
 type DoctorCmd struct {
 	modelFlags
+	clamdFlags
 	JSON bool `help:"Print JSON."`
 }
 
@@ -27,6 +28,7 @@ func (d *DoctorCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	diagnoses = append(diagnoses, engine.ExamineScripts()...)
+	diagnoses = append(diagnoses, d.diagnose(ctx)...)
 	return tellDiagnoses(c, diagnoses, d.JSON)
 }
 
@@ -40,7 +42,7 @@ func tellDiagnoses(c *console, diagnoses []engine.Diagnosis, asJSON bool) error 
 	}
 	var problem error
 	if sick > 0 {
-		problem = ekyc.Errorf(ekyc.ErrModelAltered, "%d of %d models are not well; run `ekyc models pull` or install what their line names", sick, len(diagnoses)).
+		problem = ekyc.Errorf(ekyc.ErrModelAltered, "%d of %d parts are not well; run `ekyc models pull`, or see to what their line names", sick, len(diagnoses)).
 			With("diagnoses", diagnoses)
 	}
 	switch {

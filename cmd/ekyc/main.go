@@ -28,6 +28,7 @@ const (
 	exitOK       = 0
 	exitInternal = 1
 	exitBadInput = 2
+	exitRefuted  = 3 // of a receipt that does not verify
 )
 
 // version is set by the build of a release; otherwise the module's own build information tells.
@@ -47,6 +48,8 @@ type cli struct {
 	Worker   WorkerCmd   `cmd:"" help:"Work on verifications and deliver webhooks; any number of processes on one database."`
 	Migrate  MigrateCmd  `cmd:"" help:"Bring the tables up to date."`
 	Admin    AdminCmd    `cmd:"" help:"Make root keys and operators."`
+	Audit    AuditCmd    `cmd:"" help:"Export the audit log, and examine an export."`
+	Receipt  ReceiptCmd  `cmd:"" help:"Verify receipts of decisions, and see to the keys that sign them."`
 	Sign     SignCmd     `cmd:"" help:"Print the headers of a signed request, or a curl command."`
 	Engine   EngineCmd   `cmd:"" hidden:"" help:"Run native code for the service; started by it, not by hand."`
 
@@ -155,6 +158,9 @@ func (c *console) fail(err error, asJSON bool) int {
 			fmt.Fprintln(c.err, "ekyc: cause:", problem.Cause)
 		}
 		return exitInternal
+	}
+	if problem.Code == ekyc.ErrReceiptInvalid {
+		return exitRefuted
 	}
 	return exitBadInput
 }

@@ -17,15 +17,20 @@ import (
 
 	"ekyc"
 	"ekyc/internal/admission"
+	"ekyc/internal/audit"
 	"ekyc/internal/capture"
 	"ekyc/internal/challenge"
+	"ekyc/internal/drafting"
 	"ekyc/internal/fence"
 	"ekyc/internal/idempotency"
 	"ekyc/internal/metering"
 	"ekyc/internal/operator"
 	"ekyc/internal/profile"
 	"ekyc/internal/queue"
+	"ekyc/internal/receipt"
+	"ekyc/internal/reference"
 	"ekyc/internal/requestlog"
+	"ekyc/internal/review"
 	"ekyc/internal/store"
 	"ekyc/internal/telemetry"
 	"ekyc/internal/tenant"
@@ -37,8 +42,8 @@ import (
 // migrations are all tables, in the order of their making.
 func migrations() []store.Migrations {
 	return []store.Migrations{
-		queue.Migrations, tenant.Migrations, operator.Migrations, requestlog.Migrations, admission.Migrations, metering.Migrations, vault.Migrations,
-		webhook.Migrations, idempotency.Migrations, workflow.Migrations, challenge.Migrations, capture.Migrations,
+		queue.Migrations, tenant.Migrations, operator.Migrations, requestlog.Migrations, admission.Migrations, metering.Migrations, vault.Migrations, reference.Migrations,
+		webhook.Migrations, idempotency.Migrations, drafting.Migrations, workflow.Migrations, challenge.Migrations, capture.Migrations, audit.Migrations, review.Migrations, receipt.Migrations,
 	}
 }
 
@@ -89,6 +94,7 @@ type serviceFlags struct {
 	EngineTimeout time.Duration     `help:"Longest that an engine works on one request." default:"30s" env:"EKYC_ENGINE_TIMEOUT"`
 	WebhookAllow  []netip.Prefix    `help:"Networks that webhooks may be sent to although they are not public." env:"EKYC_WEBHOOK_ALLOW" placeholder:"CIDR"`
 	MXLookups     bool              `help:"Let profile checks ask the resolver for mail servers." default:"true" negatable:"" env:"EKYC_MX_LOOKUPS"`
+	IPTable       string            `help:"CSV of IP ranges and their countries, in place of the built-in table." env:"EKYC_IP_TABLE" placeholder:"FILE"`
 }
 
 // platform is everything that a process of the service works with.
@@ -107,7 +113,12 @@ type platform struct {
 	challenges *challenge.Service
 	captures   *capture.Service
 	jobs       *workflow.Service
+	drafts     *drafting.Service
+	shadows    *workflow.Comparisons
+	reviews    *review.Service
+	receipts   *receipt.Service
 	requests   *requestlog.Log
+	audit      *audit.Log
 	profiles   *profile.Checker
 	engine     *fence.Pool
 	queue      *queue.Client
@@ -228,7 +239,10 @@ func (f *serviceFlags) assemble(p *platform, r role) error {
 	}
 	p.tenants = tenant.New(p.db, p.keyring, tenant.Options{Region: f.Region, Regions: f.RegionURLs, Logger: p.logger})
 	p.onClose(func() error { p.tenants.Close(); return nil })
-	p.operators = operator.New(p.db, p.keyring, operator.Options{})
+	if err := p.openAudit(); err != nil {
+		return err
+	}
+	p.operators = operator.New(p.db, p.keyring, operator.Options{SignIn: p.enterSignIn})
 	p.admission = admission.New(p.db, p.tenants, admission.Options{GlobalPerMinute: r.global})
 	p.onClose(func() error { p.admission.Close(); return nil })
 	p.metering = metering.New(p.db)
@@ -237,10 +251,20 @@ func (f *serviceFlags) assemble(p *platform, r role) error {
 	p.repeats = idempotency.New(p.db, p.vault, idempotency.Options{Logger: p.logger})
 	p.challenges = challenge.New(p.db, p.vault)
 	p.captures = capture.New(p.db, p.vault)
-	p.profiles = profile.New(profile.Options{MXEnabled: f.MXLookups})
+	ranges, err := readIPTable(f.IPTable)
+	if err != nil {
+		return err
+	}
+	p.profiles = profile.New(profile.Options{MXEnabled: f.MXLookups, IPTable: ranges})
 	p.jobs = workflow.New(p.db, p.vault, p.metering, p.webhooks, p.engine.Background(), p.profiles, workflow.Options{
-		Logger: p.logger, Span: jobSpan, Ready: func() bool { return p.engine.Stats().Ready > 0 },
+		Logger: p.logger, Program: programVersion(), Span: jobSpan, Entered: p.enterJob, Ready: func() bool { return p.engine.Stats().Ready > 0 },
 	})
+	p.drafts = drafting.New(p.db, drafting.Options{})
+	p.shadows = workflow.NewComparisons(p.db, p.drafts, p.engine.Background(), p.logger)
+	if err := p.openReviews(); err != nil {
+		return err
+	}
+	p.jobs.SetHooks(workflow.Hooks{Library: p.drafts, Reviews: p.reviews, Receipts: p.receipts, Shadows: p.shadows})
 	p.requests = requestlog.New(p.db, requestlog.Options{Logger: p.logger})
 	p.onClose(func() error { p.requests.Close(); return nil })
 	return f.openQueue(p, r)

@@ -14,10 +14,12 @@ import (
 
 	"ekyc"
 	"ekyc/internal/api"
+	"ekyc/internal/reference"
 )
 
 // edgeFlags are those of a process that answers requests.
 type edgeFlags struct {
+	gateFlags
 	Listen          string         `help:"Address of the client API." default:"127.0.0.1:8080" env:"EKYC_LISTEN"`
 	AdminListen     string         `help:"Address of the platform API, which belongs on a network of its own; empty for none." default:"127.0.0.1:8081" env:"EKYC_ADMIN_LISTEN"`
 	TrustedProxies  []netip.Prefix `help:"Proxies whose X-Forwarded-For is believed." env:"EKYC_TRUSTED_PROXIES" placeholder:"CIDR"`
@@ -86,9 +88,14 @@ func (f *edgeFlags) listen(ctx context.Context, p *platform, s *serviceFlags) (*
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}
+	uploads, err := f.openGate(p.logger)
+	if err != nil {
+		return nil, err
+	}
+	p.onClose(uploads.Close)
 	server, err := api.New(api.Services{
 		DB: p.db, Tenants: p.tenants, Operators: p.operators, Admission: p.admission, Metering: p.metering, Vault: p.vault, Webhooks: p.webhooks,
-		Idempotency: p.repeats, Challenges: p.challenges, Captures: p.captures, Jobs: p.jobs, Requests: p.requests, Profiles: p.profiles, Vision: p.engine,
+		Idempotency: p.repeats, Challenges: p.challenges, Captures: p.captures, References: reference.New(p.vault), Jobs: p.jobs, Drafts: p.drafts, Comparisons: p.shadows, Reviews: p.reviews, Receipts: p.receipts, Requests: p.requests, Audit: p.audit, Profiles: p.profiles, Vision: p.engine, Gate: uploads,
 	}, api.Options{Version: programVersion(), PublicURL: f.publicURL(s), FrameAncestors: f.CaptureFrames, TrustedProxies: f.TrustedProxies, BodyTimeout: f.BodyTimeout, BodyMemory: f.BodyMemory << 20, Logger: p.logger})
 	if err != nil {
 		return nil, err

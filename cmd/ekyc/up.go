@@ -117,9 +117,9 @@ type demonstration struct {
 func (u *UpCmd) announce(c *console, d *demonstration) error {
 	at := strconv.FormatInt(time.Now().Unix(), 10)
 	const target = "/v1/quotas"
-	fmt.Fprintf(c.out, "ekyc is up\n\nclient API    %s/v1    documentation %s/v1/docs/\nplatform API  %s/admin/v1    operator %s, password %s\nmetrics       %s\n\n"+
+	fmt.Fprintf(c.out, "ekyc is up\n\nclient API    %s/v1    documentation %s/v1/docs/\nplatform API  %s/admin/v1    operator %s, password %s\nmetrics       %s\nantivirus     %s\n\n"+
 		"key id        %s\nsecret        %s\n\nTry within five minutes (later: ekyc sign):\n\n  curl -H 'X-API-KEY: %s' -H 'X-API-TIMESTAMP: %s' \\\n    -H 'X-API-SIGN: %s' %s%s\n\nCtrl-C stops it.\n",
-		d.BaseURL, d.BaseURL, d.AdminURL, d.Operator, d.OperatorPassword, d.MetricsURL, d.KeyID, d.Secret,
+		d.BaseURL, d.BaseURL, d.AdminURL, d.Operator, d.OperatorPassword, d.MetricsURL, u.describe(), d.KeyID, d.Secret,
 		d.KeyID, at, signing.Sign(d.Secret, at, "GET", target, sha256.Sum256(nil)), d.BaseURL, target)
 	if u.BootstrapFile == "" {
 		return nil

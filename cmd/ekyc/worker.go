@@ -103,6 +103,8 @@ func (p *platform) upkeep() []upkeepPart {
 		{"sessions", soon, p.operators.Sweep},
 		{"challenges", time.Hour, p.challenges.Sweep},
 		{"capture links", soon, p.captures.Sweep},
+		{"reviews", soon, p.reviews.Sweep},
+		{"receipts", soon, p.receipts.Sweep},
 		{"request log", time.Hour, func(ctx context.Context) error {
 			if err := p.requests.EnsurePartitions(ctx); err != nil {
 				return err

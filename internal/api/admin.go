@@ -3,9 +3,11 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"ekyc"
+	"ekyc/internal/audit"
 	"ekyc/internal/operator"
 	"ekyc/internal/tenant"
 )
@@ -19,6 +21,7 @@ func (s *Server) adminRoutes(f *surface) error {
 	s.tenantRoutes(f)
 	s.adminKeyRoutes(f)
 	s.adminJobRoutes(f)
+	s.adminAuditRoutes(f)
 	return f.documentRoutes()
 }
 
@@ -127,8 +130,11 @@ func planAnswer(p tenant.Plan) PlanAnswer {
 }
 
 func (s *Server) putPlan(ctx context.Context, _ *Call, p *planParams, b *PlanBody) (*PlanAnswer, error) {
-	plan, err := s.Tenants.PutPlan(ctx, tenant.Plan{
-		Name: p.Name, Weight: b.Weight, RatePerMinute: b.RatePerMinute, RatePerDay: b.RatePerDay, Quotas: b.Quotas, Overage: b.Overage,
+	plan, err := entered(ctx, s, ekyc.Scope{}, func(ctx context.Context) (tenant.Plan, audit.Entry, error) {
+		plan, err := s.Tenants.PutPlan(ctx, tenant.Plan{
+			Name: p.Name, Weight: b.Weight, RatePerMinute: b.RatePerMinute, RatePerDay: b.RatePerDay, Quotas: b.Quotas, Overage: b.Overage,
+		})
+		return plan, audit.Entry{Action: audit.PlanPut, Details: audit.Details{audit.Plan: plan.Name, audit.Version: strconv.Itoa(plan.Version)}}, err
 	})
 	if err != nil {
 		return nil, err
@@ -154,7 +160,10 @@ func (s *Server) listTenants(ctx context.Context, _ *Call, p *Page, _ *none) (*T
 }
 
 func (s *Server) createTenant(ctx context.Context, _ *Call, _ *none, b *TenantBody) (*TenantAnswer, error) {
-	t, err := s.Tenants.CreateTenant(ctx, tenant.TenantInput{Name: b.Name, Country: b.Country, SupportEmail: b.SupportEmail, Plan: b.Plan})
+	t, err := entered(ctx, s, ekyc.Scope{}, func(ctx context.Context) (tenant.Tenant, audit.Entry, error) {
+		t, err := s.Tenants.CreateTenant(ctx, tenant.TenantInput{Name: b.Name, Country: b.Country, SupportEmail: b.SupportEmail, Plan: b.Plan})
+		return t, audit.Entry{Action: audit.TenantCreate, Scope: ekyc.Scope{Tenant: t.ID}, Details: audit.Details{audit.Plan: t.Plan}}, err
+	})
 	out := TenantAnswer(t)
 	return &out, err
 }
@@ -169,7 +178,11 @@ func (s *Server) getTenant(ctx context.Context, _ *Call, p *TenantParams, _ *non
 
 func (s *Server) updateTenant(ctx context.Context, _ *Call, p *TenantParams, b *TenantPatch) (*TenantAnswer, error) {
 	return withID(ekyc.KindTenant, p.Tenant, func(id ekyc.ID) (*TenantAnswer, error) {
-		t, err := s.Tenants.UpdateTenant(ctx, id, tenant.TenantUpdate{Name: b.Name, Country: b.Country, SupportEmail: b.SupportEmail, Plan: b.Plan})
+		t, err := entered(ctx, s, ekyc.Scope{}, func(ctx context.Context) (tenant.Tenant, audit.Entry, error) {
+			t, err := s.Tenants.UpdateTenant(ctx, id, tenant.TenantUpdate{Name: b.Name, Country: b.Country, SupportEmail: b.SupportEmail, Plan: b.Plan})
+			changed := given(map[string]bool{"name": b.Name != nil, "country": b.Country != nil, "support_email": b.SupportEmail != nil, "plan": b.Plan != nil})
+			return t, audit.Entry{Action: audit.TenantUpdate, Scope: ekyc.Scope{Tenant: id}, Details: audit.Details{audit.Changed: changed, audit.Plan: t.Plan}}, err
+		})
 		out := TenantAnswer(t)
 		return &out, err
 	})
@@ -178,7 +191,14 @@ func (s *Server) updateTenant(ctx context.Context, _ *Call, p *TenantParams, b *
 func (s *Server) setStatus(status tenant.Status) func(context.Context, *Call, *TenantParams, *none) (*TenantAnswer, error) {
 	return func(ctx context.Context, _ *Call, p *TenantParams, _ *none) (*TenantAnswer, error) {
 		return withID(ekyc.KindTenant, p.Tenant, func(id ekyc.ID) (*TenantAnswer, error) {
-			t, err := s.Tenants.SetStatus(ctx, id, status)
+			t, err := entered(ctx, s, ekyc.Scope{}, func(ctx context.Context) (tenant.Tenant, audit.Entry, error) {
+				action := audit.TenantResume
+				if status == tenant.Suspended {
+					action = audit.TenantSuspend
+				}
+				t, err := s.Tenants.SetStatus(ctx, id, status)
+				return t, audit.Entry{Action: action, Scope: ekyc.Scope{Tenant: id}}, err
+			})
 			out := TenantAnswer(t)
 			return &out, err
 		})

@@ -3,8 +3,10 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 
 	"ekyc"
+	"ekyc/internal/audit"
 	"ekyc/internal/metering"
 	"ekyc/internal/operator"
 	"ekyc/internal/tenant"
@@ -69,8 +71,7 @@ func (s *Server) adminCreateKey(ctx context.Context, _ *Call, p *ScopeParams, b 
 		if err != nil {
 			return nil, err
 		}
-		key, secret, err := s.Tenants.CreateKey(ctx, scope, in)
-		return &NewKeyAnswer{keyAnswer(key), secret}, err
+		return s.makeKey(ctx, scope, in)
 	})
 }
 
@@ -88,7 +89,11 @@ func (s *Server) adminKeyLimits(ctx context.Context, _ *Call, p *scopeKeyParams,
 				return nil, err
 			}
 		}
-		key, err := s.Tenants.SetKeyLimits(ctx, scope, p.ID, tenant.KeyLimits(*b))
+		key, err := entered(ctx, s, scope, func(ctx context.Context) (tenant.Key, audit.Entry, error) {
+			key, err := s.Tenants.SetKeyLimits(ctx, scope, p.ID, tenant.KeyLimits(*b))
+			changed := given(map[string]bool{"rate_per_minute": b.RatePerMinute != nil, "rate_per_day": b.RatePerDay != nil, "endpoint_limits": b.EndpointLimits != nil})
+			return key, audit.Entry{Action: audit.KeyLimits, Scope: scope, Objects: []ekyc.ID{ekyc.ID(key.ID)}, Details: audit.Details{audit.Changed: changed}}, err
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +137,15 @@ type LimitBody struct {
 
 func (s *Server) adminSetQuota(ctx context.Context, _ *Call, p *limitParams, b *LimitBody) (*QuotasAnswer, error) {
 	return inScope(ctx, s, p.ScopeParams, func(scope ekyc.Scope) (*QuotasAnswer, error) {
-		if err := s.Metering.SetLimit(ctx, scope.Tenant, scope.Environment, ekyc.Module(p.Module), b.Units); err != nil {
+		_, err := entered(ctx, s, ekyc.Scope{}, func(ctx context.Context) (none, audit.Entry, error) {
+			details := audit.Details{audit.Module: p.Module}
+			if b.Units != nil {
+				details[audit.Units] = strconv.FormatInt(*b.Units, 10)
+			}
+			err := s.Metering.SetLimit(ctx, scope.Tenant, scope.Environment, ekyc.Module(p.Module), b.Units)
+			return none{}, audit.Entry{Action: audit.QuotaSet, Scope: scope, Details: details}, err
+		})
+		if err != nil {
 			return nil, err
 		}
 		return s.planQuotas(ctx, scope)
@@ -141,7 +154,11 @@ func (s *Server) adminSetQuota(ctx context.Context, _ *Call, p *limitParams, b *
 
 func (s *Server) adminClearQuota(ctx context.Context, _ *Call, p *limitParams, _ *none) (*QuotasAnswer, error) {
 	return inScope(ctx, s, p.ScopeParams, func(scope ekyc.Scope) (*QuotasAnswer, error) {
-		if err := s.Metering.ClearLimit(ctx, scope.Tenant, scope.Environment, ekyc.Module(p.Module)); err != nil {
+		_, err := entered(ctx, s, ekyc.Scope{}, func(ctx context.Context) (none, audit.Entry, error) {
+			err := s.Metering.ClearLimit(ctx, scope.Tenant, scope.Environment, ekyc.Module(p.Module))
+			return none{}, audit.Entry{Action: audit.QuotaClear, Scope: scope, Details: audit.Details{audit.Module: p.Module}}, err
+		})
+		if err != nil {
 			return nil, err
 		}
 		return s.planQuotas(ctx, scope)

@@ -22,7 +22,8 @@ type Call struct {
 	Operator  *operator.Operator // of a platform route
 	Scope     ekyc.Scope
 
-	session   string // the operator's token
+	session   string  // the operator's token
+	link      ekyc.ID // to the capture page, of who came by one
 	started   time.Time
 	from      netip.Addr // who asks, behind the operator's own proxies
 	base      string     // how this service was reached

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ekyc"
+	"ekyc/internal/audit"
 	"ekyc/internal/capture"
 	"ekyc/internal/capture/page"
 	"ekyc/internal/challenge"
@@ -106,7 +107,7 @@ func (s *Server) visit(ctx context.Context, call *Call, rt pageRoute, token stri
 	if call.Principal, err = s.author(ctx, found); err != nil {
 		return nil, err
 	}
-	call.Scope = found.Scope
+	call.Scope, call.link = found.Scope, found.ID
 	v := &visit{Call: call, capture: found}
 	if found.State != capture.Open {
 		if rt.afterUse && found.State == capture.Used && time.Since(*found.UsedAt) < outcomeTold {
@@ -318,6 +319,9 @@ func (s *Server) takePictures(ctx context.Context, v *visit, b *picturesBody) (*
 	if b.ChallengeID != v.capture.Challenge { // the last one that this link was given
 		return nil, ekyc.Errorf(ekyc.ErrChallengeInvalid, "the challenge is not the link's").With("reason", challenge.ReasonUnknown).With("field", "/challenge_id")
 	}
+	if err := s.screen(ctx, b); err != nil {
+		return nil, err
+	}
 	wanted := v.request.verification()
 	wanted.ImageLive, wanted.Frames, wanted.ImageFront, wanted.ImageBack = b.ImageLive, b.Frames, b.ImageFront, b.ImageBack
 	wanted.ChallengeID = b.ChallengeID // the frames are not mirrored, only their preview is
@@ -331,8 +335,10 @@ func (s *Server) takePictures(ctx context.Context, v *visit, b *picturesBody) (*
 	}
 	var claimed error
 	submission.Also = func(ctx context.Context, tx pgx.Tx, j workflow.Job) error {
-		claimed = s.Captures.Claim(ctx, tx, v.capture, j.ID)
-		return claimed
+		if claimed = s.Captures.Claim(ctx, tx, v.capture, j.ID); claimed != nil {
+			return claimed
+		}
+		return s.Audit.Append(ctx, tx, audit.Entry{Action: audit.CaptureUse, Scope: v.Scope, Objects: []ekyc.ID{v.capture.ID, j.ID}})
 	}
 	if _, err := s.Jobs.Submit(ctx, submission); err != nil {
 		if ekyc.CodeOf(claimed) == ekyc.ErrConflict { // another was first

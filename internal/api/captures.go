@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ekyc"
+	"ekyc/internal/audit"
 	"ekyc/internal/capture"
 	"ekyc/internal/tenant"
 )
@@ -137,11 +138,11 @@ func (s *Server) createCapture(ctx context.Context, call *Call, _ *none, b *Capt
 		return nil, err
 	}
 	return atOnce(ctx, s, call, http.StatusCreated, func(ctx context.Context) (*NewCaptureAnswer, error) {
-		made, token, err := s.Captures.Create(ctx, call.Scope, call.Principal.Key.ID, call.body, b.life())
-		if err != nil {
-			return nil, err
-		}
-		return &NewCaptureAnswer{CaptureAnswer: captureAnswer(made), URL: call.base + capturePath + token, Token: token}, nil
+		return entered(ctx, s, call.Scope, func(ctx context.Context) (*NewCaptureAnswer, audit.Entry, error) {
+			made, token, err := s.Captures.Create(ctx, call.Scope, call.Principal.Key.ID, call.body, b.life())
+			out := &NewCaptureAnswer{CaptureAnswer: captureAnswer(made), URL: call.base + capturePath + token, Token: token}
+			return out, audit.Entry{Action: audit.CaptureCreate, Scope: call.Scope, Objects: []ekyc.ID{made.ID}}, err
+		})
 	})
 }
 
@@ -152,6 +153,9 @@ func (s *Server) examineCapture(ctx context.Context, call *Call, b *CaptureBody)
 	submission, err := s.submission(ctx, call, v)
 	if err != nil {
 		return err
+	}
+	if submission.Workflow.DemandsRecording() && !b.Challenge { // without a challenge the page takes a still
+		return refuseFields([]FieldProblem{{"/challenge", "must be true: the workflow takes no still"}})
 	}
 	return s.Jobs.Examine(submission)
 }

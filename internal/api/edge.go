@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"ekyc"
+	"ekyc/internal/audit"
 	"ekyc/internal/requestlog"
 )
 
@@ -32,7 +33,7 @@ func (s *Server) edge(f *surface) http.Handler {
 		ctx, span := tracer.Start(ctx, call.method, trace.WithSpanKind(trace.SpanKindServer))
 		call.traceID = traceIDOf(ctx)
 		recorder := &recorder{ResponseWriter: w, status: http.StatusOK, unread: func() bool { return r.ContentLength != 0 && !call.taken }}
-		r = r.WithContext(withCall(ctx, call))
+		r = r.WithContext(audit.WithCaller(withCall(ctx, call), call.caller))
 		setHeaders(w.Header(), call.traceID)
 		defer func() {
 			call.letGo()

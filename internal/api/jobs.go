@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"ekyc"
+	"ekyc/internal/review"
 	"ekyc/internal/workflow"
 )
 
@@ -28,9 +29,33 @@ type JobAnswer struct {
 	Metadata     map[string]string `json:"metadata,omitempty"`
 	SubjectRef   string            `json:"subject_ref,omitempty"`
 	Workflow     string            `json:"workflow"`
-	WorkflowHash string            `json:"workflow_hash"`
+	Version      int               `json:"workflow_version" doc:"0 for jobs from before there were versions."`
+	WorkflowHash string            `json:"workflow_hash" doc:"Of everything that judges, with what the request had otherwise."`
 	Store        bool              `json:"store"`
 	Cancelling   bool              `json:"cancel_requested"`
+
+	Review *JobReview `json:"review,omitempty" doc:"How far a person is with a decision that went to review. Not in lists."`
+}
+
+// JobReview is the review of a job, as whoever waits for the job sees it.
+type JobReview struct {
+	ID         ekyc.ID           `json:"review_id"`
+	State      review.State      `json:"state" enum:"open,claimed,decided,withdrawn"`
+	Decision   ekyc.Decision     `json:"decision,omitempty" enum:"accepted,rejected" doc:"Of a decided review. It takes the place of the job's own."`
+	DecidedAt  *time.Time        `json:"decided_at,omitempty"`
+	ReasonCode review.ReasonCode `json:"reason_code,omitempty"`
+}
+
+func jobReview(r *review.Review) *JobReview {
+	if r == nil {
+		return nil
+	}
+	out := &JobReview{ID: r.ID, State: r.State}
+	if o := r.Outcome; o != nil {
+		at := o.At.UTC()
+		out.Decision, out.DecidedAt, out.ReasonCode = o.Decision, &at, o.ReasonCode
+	}
+	return out
 }
 
 // JobProblem is why a job failed.
@@ -55,7 +80,7 @@ func jobAnswer(j workflow.Job) JobAnswer {
 	out := JobAnswer{
 		JobID: j.ID, Status: j.Status, SubjectID: j.Subject, CreatedAt: j.CreatedAt, StartedAt: j.StartedAt, FinishedAt: j.FinishedAt,
 		Attempt: j.Attempt, Steps: orEmpty(j.Steps), Result: JobResult(j.Result), Metadata: j.Metadata, SubjectRef: j.SubjectRef,
-		Workflow: j.Workflow, WorkflowHash: j.WorkflowHash, Store: j.Store, Cancelling: j.CancelRequested,
+		Workflow: j.Workflow, Version: j.WorkflowVersion, WorkflowHash: j.WorkflowHash, Store: j.Store, Cancelling: j.CancelRequested, Review: jobReview(j.Review),
 	}
 	if j.Error != nil {
 		info, _ := j.Error.Code.Info()

@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"ekyc"
+	"ekyc/internal/audit"
 	"ekyc/internal/tenant"
 	"ekyc/internal/webhook"
 )
@@ -137,8 +139,15 @@ func (s *Server) createKey(ctx context.Context, call *Call, _ *none, b *KeyBody)
 		return nil, err
 	}
 	return atOnce(ctx, s, call, http.StatusCreated, func(ctx context.Context) (*NewKeyAnswer, error) {
-		key, secret, err := s.Tenants.CreateKey(ctx, call.Scope, in)
-		return &NewKeyAnswer{keyAnswer(key), secret}, err
+		return s.makeKey(ctx, call.Scope, in)
+	})
+}
+
+// makeKey serves tenants and operators.
+func (s *Server) makeKey(ctx context.Context, scope ekyc.Scope, in tenant.KeyInput) (*NewKeyAnswer, error) {
+	return entered(ctx, s, scope, func(ctx context.Context) (*NewKeyAnswer, audit.Entry, error) {
+		key, secret, err := s.Tenants.CreateKey(ctx, scope, in)
+		return &NewKeyAnswer{keyAnswer(key), secret}, audit.Entry{Action: audit.KeyCreate, Scope: scope, Objects: []ekyc.ID{ekyc.ID(key.ID)}}, err
 	})
 }
 
@@ -239,14 +248,20 @@ func (s *Server) rollover(ctx context.Context, scope ekyc.Scope, id string, b *O
 		}
 		out = &NewKeyAnswer{keyAnswer(key), secret}
 		data := map[string]any{"key_id": key.ID, "overlap_seconds": b.OverlapSeconds}
-		_, err = s.Webhooks.Publish(ctx, tx, scope, webhook.Event{Type: webhook.KeyRotated, Data: data, Thin: data})
-		return err
+		if _, err = s.Webhooks.Publish(ctx, tx, scope, webhook.Event{Type: webhook.KeyRotated, Data: data, Thin: data}); err != nil {
+			return err
+		}
+		return s.Audit.Append(ctx, tx, audit.Entry{Action: audit.KeyRollover, Scope: scope, Objects: []ekyc.ID{ekyc.ID(key.ID)},
+			Details: audit.Details{audit.OverlapSeconds: strconv.Itoa(b.OverlapSeconds)}})
 	})
 	return out, err
 }
 
 func (s *Server) revokeKey(ctx context.Context, call *Call, p *keyParams, _ *none) (*KeyAnswer, error) {
-	key, err := s.Tenants.RevokeKey(ctx, call.Scope, p.ID)
+	key, err := entered(ctx, s, call.Scope, func(ctx context.Context) (tenant.Key, audit.Entry, error) {
+		key, err := s.Tenants.RevokeKey(ctx, call.Scope, p.ID)
+		return key, audit.Entry{Action: audit.KeyRevoke, Scope: call.Scope, Objects: []ekyc.ID{ekyc.ID(key.ID)}}, err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -241,11 +241,15 @@ func orEmpty[T any](list []T) []T {
 
 // MatchBody asks whether two pictures show one person.
 type MatchBody struct {
-	ImageLive     Image   `json:"image_live_base64"`
-	ImageDocument Image   `json:"image_document_base64,omitempty" doc:"A document, its portrait, or any other picture of the person."`
+	ImageLive     Image   `json:"image_live_base64" gate:"face"`
+	ImageDocument Image   `json:"image_document_base64,omitempty" gate:"face" doc:"A document, its portrait, or any other picture of the person."`
 	SubjectID     string  `json:"subject_id,omitempty" doc:"A subject with a stored reference, in place of the second picture."`
 	Threshold     float64 `json:"threshold,omitempty" minimum:"0" maximum:"1" doc:"Similarity from which it is a match; 0.75 unless given."`
 	TargetFMR     float64 `json:"target_fmr,omitempty" minimum:"0" maximum:"1" doc:"Rate of false matches to aim at, in place of a threshold."`
+}
+
+func (b *MatchBody) options() face.Options {
+	return face.Options{Threshold: b.Threshold, TargetFMR: b.TargetFMR}
 }
 
 func (b *MatchBody) problems() []FieldProblem {
@@ -288,24 +292,13 @@ type MatchedFace struct {
 }
 
 func (s *Server) matchFaces(ctx context.Context, call *Call, _ *none, b *MatchBody) (*MatchAnswer, error) {
-	reference, subject := []byte(b.ImageDocument), ekyc.ID("")
 	if b.SubjectID != "" {
-		var err error
-		if subject, err = ekyc.ParseID(ekyc.KindSubject, b.SubjectID); err != nil {
-			return nil, err
-		}
-		if reference, err = s.referenceOf(ctx, call, subject); err != nil {
-			return nil, err
-		}
+		return s.matchSubject(ctx, call, b)
 	}
-	return meter(ctx, s, call, ekyc.ModuleFaceMatch, subject, func(ctx context.Context) (*MatchAnswer, error) {
-		c, err := s.Vision.MatchPhotos(ctx, b.ImageLive, reference, face.Options{Threshold: b.Threshold, TargetFMR: b.TargetFMR})
+	return meter(ctx, s, call, ekyc.ModuleFaceMatch, "", func(ctx context.Context) (*MatchAnswer, error) {
+		c, err := s.Vision.MatchPhotos(ctx, b.ImageLive, b.ImageDocument, b.options())
 		if err != nil {
-			second := "/image_document_base64"
-			if subject != "" {
-				second = "/subject_id"
-			}
-			return nil, named(err, map[string]string{"live": "/image_live_base64", "document": second})
+			return nil, named(err, map[string]string{"live": "/image_live_base64", "document": "/image_document_base64"})
 		}
 		return &MatchAnswer{Match: c.Match, Live: MatchedFace{c.Live.Quality}, Document: MatchedFace{c.Document.Quality}}, nil
 	})

@@ -3,8 +3,10 @@ package api
 import (
 	"context"
 	"io/fs"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	swagger "github.com/swaggo/files/v2"
 
 	"ekyc"
+	"ekyc/internal/card"
 	"ekyc/internal/document"
 	"ekyc/internal/engine"
 )
@@ -20,9 +23,9 @@ import (
 func (s *Server) openRoutes(f *surface) {
 	handle(f, route{method: http.MethodGet, path: "/health", id: "health", tag: "service", access: open, summary: "Is the process alive?"}, s.health)
 	handle(f, route{method: http.MethodGet, path: "/ready", id: "ready", tag: "service", access: open, summary: "Can requests be answered?",
-		description: "503 while the database or the vision engine is not available.", errors: []ekyc.ErrorCode{ekyc.ErrUnavailable}}, s.ready)
+		description: "503 while the database, the vision engine or an antivirus that is required is not available.", errors: []ekyc.ErrorCode{ekyc.ErrUnavailable}}, s.ready)
 	handle(f, route{method: http.MethodGet, path: "/models", id: "models", tag: "service", access: open, summary: "Which models are loaded",
-		description: "Every model with its hash, licence and origin; those whose makers do not say what they were trained on are named."}, s.models)
+		description: "Every model with its hash, licence and origin; those whose makers do not say what they were trained on are named. With the accuracy card of faces and liveness: what was measured on which pictures, with the number of trials and exact 95 % bounds, and what that does not prove. The card is of the networks that it names: applies is false where another one is loaded in place of one of them."}, s.models)
 	handle(f, route{method: http.MethodGet, path: "/coverage", id: "coverage", tag: "service", access: open, summary: "Which documents are read",
 		description: "Type of document × country: what is read there, from which source, and how that was tested. `real_specimens`: on pictures of the issuer's own specimens; `synthetic_only`: on generated print only; `standard_only`: on documents of other issuers that follow the same standard. The list is computed from what the reader has, not written by hand."}, s.coverage)
 }
@@ -41,7 +44,7 @@ func (s *Server) health(context.Context, *Call, *none, *none) (*HealthAnswer, er
 // ReadyAnswer names the parts that answer.
 type ReadyAnswer struct {
 	Status string            `json:"status" enum:"ready"`
-	Parts  map[string]string `json:"parts"`
+	Parts  map[string]string `json:"parts" doc:"ready, each; antivirus may be off as well, and away where scans are preferred and not required."`
 }
 
 const readyTimeout = 2 * time.Second
@@ -59,6 +62,11 @@ func (s *Server) ready(ctx context.Context, _ *Call, _ *none, _ *none) (*ReadyAn
 		}
 		parts[part.name] = "ready"
 	}
+	antivirus, err := s.Gate.Ready(ctx)
+	if err != nil {
+		return nil, err
+	}
+	parts["antivirus"] = antivirus
 	return &ReadyAnswer{Status: "ready", Parts: parts}, nil
 }
 
@@ -67,6 +75,30 @@ type ModelsAnswer struct {
 	Profile      string             `json:"profile"`
 	Undocumented []string           `json:"undocumented" doc:"Models whose makers do not say what they were trained on."`
 	Models       []engine.ModelInfo `json:"models"`
+	Accuracy     AccuracyAnswer     `json:"accuracy"`
+}
+
+// AccuracyAnswer is the accuracy card of this build.
+type AccuracyAnswer struct {
+	Applies bool `json:"applies" doc:"The loaded networks of faces and liveness are those that were measured."`
+	card.Card
+}
+
+// measuredJobs begin the names of the models that the card is about.
+var measuredJobs = []string{"face_", "presentation_attack", "iris", "eye_state"}
+
+// accuracyOf says whether the card was measured with the models that are loaded.
+func accuracyOf(c *card.Card, loaded map[string]string) AccuracyAnswer {
+	about := func(models map[string]string) map[string]string {
+		kept := map[string]string{}
+		for name, digest := range models {
+			if slices.ContainsFunc(measuredJobs, func(job string) bool { return strings.HasPrefix(name, job) }) {
+				kept[name] = digest
+			}
+		}
+		return kept
+	}
+	return AccuracyAnswer{Applies: maps.Equal(about(c.Models), about(loaded)), Card: *c}
 }
 
 func (s *Server) models(ctx context.Context, _ *Call, _ *none, _ *none) (*ModelsAnswer, error) {
@@ -74,7 +106,13 @@ func (s *Server) models(ctx context.Context, _ *Call, _ *none, _ *none) (*Models
 	if err != nil {
 		return nil, err
 	}
-	return &ModelsAnswer{Profile: string(v.Profile), Undocumented: orEmpty(v.Undocumented), Models: orEmpty(v.Models)}, nil
+	measured, err := card.Shipped()
+	if err != nil {
+		return nil, ekyc.Errorf(ekyc.ErrInternal, "the accuracy card cannot be read").Because(err)
+	}
+	return &ModelsAnswer{
+		Profile: string(v.Profile), Undocumented: orEmpty(v.Undocumented), Models: orEmpty(v.Models), Accuracy: accuracyOf(measured, v.Hashes),
+	}, nil
 }
 
 // CoverageAnswer says what is read.

@@ -70,6 +70,7 @@ func handle[P, B, O any](f *surface, rt route, work func(ctx context.Context, ca
 	if rt.maxBody == 0 {
 		rt.maxBody = smallRoute
 	}
+	rt.errors = withGateErrors(rt.errors, bodyType)
 	f.routes = append(f.routes, rt)
 	op := rt.operation(f.huma, outType)
 	var schema *huma.Schema
@@ -88,6 +89,9 @@ func handle[P, B, O any](f *surface, rt route, work func(ctx context.Context, ca
 					return nil, err
 				}
 				if err := checkBody(registry, schema, call.body, &body, skipSchema); err != nil {
+					return nil, err
+				}
+				if err := f.server.screen(ctx, &body); err != nil {
 					return nil, err
 				}
 			}

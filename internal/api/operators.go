@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ekyc"
+	"ekyc/internal/audit"
 	"ekyc/internal/operator"
 )
 
@@ -106,8 +107,16 @@ func (s *Server) login(ctx context.Context, call *Call, _ *none, b *LoginBody) (
 	return &SessionAnswer{Token: session.Token, ExpiresAt: session.ExpiresAt, Operator: OperatorAnswer(session.Operator)}, nil
 }
 
+// enteredOperator enters what is done to an operator's account.
+func (s *Server) enteredOperator(ctx context.Context, id ekyc.ID, action audit.Action, details audit.Details, act func(context.Context) error) error {
+	_, err := entered(ctx, s, ekyc.Scope{}, func(ctx context.Context) (none, audit.Entry, error) {
+		return none{}, audit.Entry{Action: action, Objects: []ekyc.ID{id}, Details: details}, act(ctx)
+	})
+	return err
+}
+
 func (s *Server) logout(ctx context.Context, call *Call, _ *none, _ *none) (*none, error) {
-	return &none{}, s.Operators.Logout(ctx, call.session)
+	return &none{}, s.enteredOperator(ctx, call.Operator.ID, audit.SignOut, nil, func(ctx context.Context) error { return s.Operators.Logout(ctx, call.session) })
 }
 
 func (s *Server) me(_ context.Context, call *Call, _ *none, _ *none) (*OperatorAnswer, error) {
@@ -125,12 +134,17 @@ func (s *Server) enrolTOTP(ctx context.Context, call *Call, _ *none, b *ProofBod
 	if _, err := s.Operators.Login(ctx, call.Operator.Email, b.Password, b.Code, call.from); err != nil {
 		return nil, err
 	}
-	secret, url, err := s.Operators.EnrolTOTP(ctx, call.Operator.ID)
-	return &TOTPAnswer{secret, url}, err
+	out := &TOTPAnswer{}
+	return out, s.enteredOperator(ctx, call.Operator.ID, audit.OperatorTOTP, audit.Details{audit.Step: "enrol"}, func(ctx context.Context) (err error) {
+		out.Secret, out.URL, err = s.Operators.EnrolTOTP(ctx, call.Operator.ID)
+		return err
+	})
 }
 
 func (s *Server) confirmTOTP(ctx context.Context, call *Call, _ *none, b *CodeBody) (*none, error) {
-	return &none{}, s.Operators.ConfirmTOTP(ctx, call.Operator.ID, b.Code)
+	return &none{}, s.enteredOperator(ctx, call.Operator.ID, audit.OperatorTOTP, audit.Details{audit.Step: "confirm"}, func(ctx context.Context) error {
+		return s.Operators.ConfirmTOTP(ctx, call.Operator.ID, b.Code)
+	})
 }
 
 func (s *Server) changePassword(ctx context.Context, call *Call, _ *none, b *PasswordBody) (*none, error) {
@@ -138,7 +152,9 @@ func (s *Server) changePassword(ctx context.Context, call *Call, _ *none, b *Pas
 	if err != nil {
 		return nil, err
 	}
-	return &none{}, s.Operators.SetPassword(ctx, session.Operator.ID, b.New)
+	return &none{}, s.enteredOperator(ctx, session.Operator.ID, audit.OperatorPassword, nil, func(ctx context.Context) error {
+		return s.Operators.SetPassword(ctx, session.Operator.ID, b.New)
+	})
 }
 
 func (s *Server) listOperators(ctx context.Context, _ *Call, _ *none, _ *none) (*OperatorList, error) {
@@ -154,14 +170,21 @@ func (s *Server) listOperators(ctx context.Context, _ *Call, _ *none, _ *none) (
 }
 
 func (s *Server) createOperator(ctx context.Context, _ *Call, _ *none, b *OperatorBody) (*OperatorAnswer, error) {
-	o, err := s.Operators.Create(ctx, b.Email, b.Password, b.Role)
+	o, err := entered(ctx, s, ekyc.Scope{}, func(ctx context.Context) (operator.Operator, audit.Entry, error) {
+		o, err := s.Operators.Create(ctx, b.Email, b.Password, b.Role)
+		return o, audit.Entry{Action: audit.OperatorCreate, Objects: []ekyc.ID{o.ID}, Details: audit.Details{audit.Role: string(o.Role)}}, err
+	})
 	out := OperatorAnswer(o)
 	return &out, err
 }
 
 func (s *Server) updateOperator(ctx context.Context, _ *Call, p *operatorParams, b *OperatorPatch) (*OperatorAnswer, error) {
 	return withID(ekyc.KindOperator, p.ID, func(id ekyc.ID) (*OperatorAnswer, error) {
-		if err := s.applyPatch(ctx, id, b); err != nil {
+		details := audit.Details{audit.Changed: given(map[string]bool{"role": b.Role != nil, "password": b.Password != nil, "disabled": b.Disabled != nil, "totp": b.NoTOTP})}
+		if b.Role != nil {
+			details[audit.Role] = string(*b.Role)
+		}
+		if err := s.enteredOperator(ctx, id, audit.OperatorUpdate, details, func(ctx context.Context) error { return s.applyPatch(ctx, id, b) }); err != nil {
 			return nil, err
 		}
 		o, err := s.Operators.Get(ctx, id)

@@ -8,10 +8,14 @@ func (s *Server) clientRoutes(f *surface) error {
 	s.profileRoutes(f)
 	s.verifyRoutes(f)
 	s.jobRoutes(f)
+	s.workflowRoutes(f)
+	s.reviewRoutes(f)
+	s.receiptRoutes(f)
 	s.subjectRoutes(f)
 	s.keyRoutes(f)
 	s.webhookRoutes(f)
 	s.usageRoutes(f)
+	s.auditRoutes(f)
 	if err := s.captureRoutes(f); err != nil {
 		return err
 	}

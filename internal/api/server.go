@@ -15,15 +15,21 @@ import (
 
 	"ekyc"
 	"ekyc/internal/admission"
+	"ekyc/internal/audit"
 	"ekyc/internal/capture"
 	"ekyc/internal/challenge"
+	"ekyc/internal/drafting"
 	"ekyc/internal/engine"
 	"ekyc/internal/face"
+	"ekyc/internal/gate"
 	"ekyc/internal/idempotency"
 	"ekyc/internal/metering"
 	"ekyc/internal/operator"
 	"ekyc/internal/profile"
+	"ekyc/internal/receipt"
+	"ekyc/internal/reference"
 	"ekyc/internal/requestlog"
+	"ekyc/internal/review"
 	"ekyc/internal/store"
 	"ekyc/internal/tenant"
 	"ekyc/internal/vault"
@@ -37,7 +43,6 @@ type Vision interface {
 	Document(context.Context, engine.DocumentUpload) (*engine.DocumentOutcome, error)
 	MatchPhotos(ctx context.Context, live, reference []byte, o face.Options) (*engine.FaceComparison, error)
 	Enrol(ctx context.Context, photo []byte) (*engine.FaceSample, error)
-	Sanitise(context.Context, engine.SanitiseRequest) (*engine.SanitiseOutcome, error)
 	Models(context.Context) (*engine.Inventory, error)
 	Ready(context.Context) error
 }
@@ -54,10 +59,17 @@ type Services struct {
 	Idempotency *idempotency.Service
 	Challenges  *challenge.Service
 	Jobs        *workflow.Service
+	Drafts      *drafting.Service
+	Comparisons *workflow.Comparisons
+	Reviews     *review.Service
+	Receipts    *receipt.Service
 	Captures    *capture.Service
+	References  *reference.Templates
 	Requests    *requestlog.Log
+	Audit       *audit.Log
 	Profiles    *profile.Checker
 	Vision      Vision
+	Gate        *gate.Gate
 }
 
 // Options tune the edge; the zero value serves.

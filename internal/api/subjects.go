@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ekyc"
+	"ekyc/internal/audit"
 	"ekyc/internal/engine"
 	"ekyc/internal/vault"
 	"ekyc/internal/webhook"
@@ -40,7 +41,7 @@ type SubjectList struct {
 // NewSubjectBody describes a subject to be made.
 type NewSubjectBody struct {
 	SubjectRef string `json:"subject_ref,omitempty" maxLength:"200" doc:"The client's own name of the person."`
-	Reference  Image  `json:"image_reference_base64,omitempty" doc:"A photograph that shows this person and nobody else."`
+	Reference  Image  `json:"image_reference_base64,omitempty" gate:"face" doc:"A photograph that shows this person and nobody else."`
 }
 
 func (b *NewSubjectBody) problems() []FieldProblem {
@@ -52,7 +53,7 @@ func (b *NewSubjectBody) problems() []FieldProblem {
 
 // ReferenceBody is a reference photograph.
 type ReferenceBody struct {
-	Reference Image `json:"image_reference_base64" doc:"A photograph that shows this person and nobody else."`
+	Reference Image `json:"image_reference_base64" gate:"face" doc:"A photograph that shows this person and nobody else."`
 }
 
 func (b *ReferenceBody) problems() []FieldProblem {
@@ -96,29 +97,33 @@ func (s *Server) listSubjects(ctx context.Context, call *Call, p *Page, _ *none)
 	return out, err
 }
 
-// referenceQuality is the JPEG quality of stored references: above it the comparison gains nothing and the file grows.
-const referenceQuality = 92
-
-// cleanReference checks that a photograph shows one person, and gives it upright and without metadata.
-func (s *Server) cleanReference(ctx context.Context, photo []byte) ([]byte, error) {
-	field := map[string]string{"photo": "/image_reference_base64", "live": "/image_reference_base64"}
-	if _, err := s.Vision.Enrol(ctx, photo); err != nil {
-		return nil, named(err, field)
-	}
-	clean, err := s.Vision.Sanitise(ctx, engine.SanitiseRequest{Image: photo, FaceCrop: true, Quality: referenceQuality})
+// checkReference enrols a photograph that shows one person. What is stored is what was looked at, as the gate left it.
+func (s *Server) checkReference(ctx context.Context, photo []byte) (*engine.FaceSample, error) {
+	sample, err := s.Vision.Enrol(ctx, photo)
 	if err != nil {
-		return nil, named(err, field)
+		return nil, about(err, "/image_reference_base64")
 	}
-	return clean.Image, nil
+	return sample, nil
 }
 
-// storeReference seals a cleaned photograph as the subject's reference, and names the files of the one before.
-func (s *Server) storeReference(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID, photo []byte) (former []string, err error) {
+// storeReference seals a photograph as the subject's reference with its template, and names the files of the one before.
+func (s *Server) storeReference(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID, photo []byte, sample *engine.FaceSample) (former []string, err error) {
 	media, err := s.Vault.PutMedia(ctx, tx, scope, vault.MediaInput{Subject: subject, Kind: vault.MediaReference, Data: photo})
 	if err != nil {
 		return nil, err
 	}
-	return s.Vault.ReplaceReference(ctx, tx, scope, subject, media)
+	if former, err = s.Vault.ReplaceReference(ctx, tx, scope, subject, media); err != nil {
+		return nil, err
+	}
+	if err := s.keepTemplate(ctx, tx, scope, subject, media, sample); err != nil {
+		return nil, err
+	}
+	if len(former) > 0 {
+		if err := s.enterAbout(ctx, tx, scope, subject, audit.Entry{Action: audit.ReferenceDelete}); err != nil {
+			return nil, err
+		}
+	}
+	return former, s.enterAbout(ctx, tx, scope, subject, audit.Entry{Action: audit.ReferenceStore, Objects: []ekyc.ID{media}})
 }
 
 // deleteFiles removes files whose rows are gone. What cannot be removed now is left to the sweep.
@@ -129,10 +134,10 @@ func (s *Server) deleteFiles(ctx context.Context, files []string) {
 }
 
 func (s *Server) createSubject(ctx context.Context, call *Call, _ *none, b *NewSubjectBody) (*SubjectAnswer, error) {
-	var photo []byte
+	var sample *engine.FaceSample
 	if b.Reference != nil {
 		var err error
-		if photo, err = s.cleanReference(ctx, b.Reference); err != nil {
+		if sample, err = s.checkReference(ctx, b.Reference); err != nil {
 			return nil, err
 		}
 	}
@@ -142,8 +147,11 @@ func (s *Server) createSubject(ctx context.Context, call *Call, _ *none, b *NewS
 		if err != nil {
 			return err
 		}
-		if photo != nil {
-			if _, err := s.storeReference(ctx, tx, call.Scope, id, photo); err != nil {
+		if err := s.enterAbout(ctx, tx, call.Scope, id, audit.Entry{Action: audit.SubjectCreate}); err != nil {
+			return err
+		}
+		if b.Reference != nil {
+			if _, err := s.storeReference(ctx, tx, call.Scope, id, b.Reference, sample); err != nil {
 				return err
 			}
 		}
@@ -175,14 +183,15 @@ func (s *Server) replaceReference(ctx context.Context, call *Call, p *subjectPar
 	if _, err := s.getSubject(ctx, call, p, nil); err != nil { // before the engine works for nothing
 		return nil, err
 	}
-	photo, err := s.cleanReference(ctx, b.Reference)
+	sample, err := s.checkReference(ctx, b.Reference)
 	if err != nil {
 		return nil, err
 	}
 	id, out := ekyc.ID(p.ID), SubjectAnswer{}
 	var former []string
 	err = s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) error {
-		if former, err = s.storeReference(ctx, tx, call.Scope, id, photo); err != nil {
+		var err error
+		if former, err = s.storeReference(ctx, tx, call.Scope, id, b.Reference, sample); err != nil {
 			return err
 		}
 		subject, err := s.Vault.GetSubject(ctx, tx, call.Scope, id)
@@ -214,6 +223,10 @@ func (s *Server) eraseSubject(ctx context.Context, call *Call, p *subjectParams,
 		if files, err = s.Vault.EraseSubject(ctx, tx, call.Scope, id); err != nil {
 			return err
 		}
+		// In the open: that it was erased must be seen for ever, and the name alone tells nothing any more.
+		if err := s.Audit.Append(ctx, tx, audit.Entry{Action: audit.SubjectErase, Scope: call.Scope, Objects: []ekyc.ID{id}}); err != nil {
+			return err
+		}
 		data := map[string]any{"subject_id": id}
 		_, err = s.Webhooks.Publish(ctx, tx, call.Scope, webhook.Event{Type: webhook.SubjectErased, Data: data, Thin: data})
 		return err
@@ -223,21 +236,4 @@ func (s *Server) eraseSubject(ctx context.Context, call *Call, p *subjectParams,
 	}
 	s.deleteFiles(ctx, files) // whose key is gone
 	return &ErasedAnswer{ID: id, Erased: true}, nil
-}
-
-// referenceOf is the stored reference photograph of a subject.
-func (s *Server) referenceOf(ctx context.Context, call *Call, id ekyc.ID) ([]byte, error) {
-	var subject vault.Subject
-	err := s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) (err error) {
-		subject, err = s.Vault.GetSubject(ctx, tx, call.Scope, id)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	if subject.Reference == nil {
-		return nil, ekyc.Errorf(ekyc.ErrNotFound, "the subject has no reference photograph")
-	}
-	photo, _, err := s.Vault.ReadMedia(ctx, call.Scope, subject.Reference.ID)
-	return photo, err
 }

@@ -26,7 +26,7 @@ type ValidateBody struct {
 	Policy    *ValidationPolicy            `json:"policy,omitempty"`
 	Claimed   map[check.Key]string         `json:"claimed,omitempty" doc:"What the person says of himself, to be compared."`
 	Conflicts []document.Key               `json:"conflicts,omitempty" doc:"Of /document/ocr; not looked at."`
-	Images    *OCRImages                   `json:"images,omitempty" doc:"Of /document/ocr; not looked at."`
+	Images    *OCRImages                   `json:"images,omitempty" gate:"-" doc:"Of /document/ocr; not looked at."`
 	Quality   *document.Quality            `json:"quality,omitempty" doc:"Of /document/ocr; not looked at."`
 	Usage     *Usage                       `json:"usage,omitempty" doc:"Of /document/ocr; not looked at."`
 	Took      float64                      `json:"processing_ms,omitempty" doc:"Of /document/ocr; not looked at."`

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"ekyc"
+	"ekyc/internal/audit"
 	"ekyc/internal/face/liveness"
 	"ekyc/internal/workflow"
 )
@@ -34,16 +35,26 @@ type VerifyBody struct {
 
 func (b *VerifyBody) frames() []Image { return b.Frames }
 
+// problems leaves it to the workflow which pictures are needed.
 func (b *VerifyBody) problems() []FieldProblem {
-	found := append(liveProblems(b.ImageLive, b.Frames), b.challengeProblems(b.Frames)...)
-	found = append(found, b.hintProblems()...)
-	if b.ImageFront == nil {
-		found = append(found, FieldProblem{"/image_front_base64", requiredProblem})
+	var found []FieldProblem
+	if b.selfie() != nil {
+		found = liveProblems(b.ImageLive, b.Frames)
 	}
+	found = append(found, b.challengeProblems(b.Frames)...)
+	found = append(found, b.hintProblems()...)
 	if b.KYA != nil && len(b.KYA.problems()) > 0 {
 		found = append(found, FieldProblem{"/kya", "holds nothing to check"})
 	}
 	return found
+}
+
+// selfie is the live pictures; nil where there are none.
+func (b *VerifyBody) selfie() [][]byte {
+	if b.ImageLive == nil && b.Frames == nil {
+		return nil
+	}
+	return pictures(b.ImageLive, b.Frames)
 }
 
 // AcceptedAnswer names the job.
@@ -56,9 +67,10 @@ type AcceptedAnswer struct {
 func (s *Server) verifyRoutes(f *surface) {
 	handle(f, route{
 		method: http.MethodPost, path: "/kyc/verify", id: "kyc-verify", tag: "verifications", scope: "workflow", maxBody: recording, status: http.StatusAccepted,
-		summary:     "Verify a person",
-		description: "Takes the pictures, answers at once with a job, and works: liveness and reading side by side, validation, face match, profile, decision. The outcome comes by webhook and stands at /v1/jobs/{id}.",
-		errors:      []ekyc.ErrorCode{ekyc.ErrQuotaExceeded, ekyc.ErrURLDenied, ekyc.ErrChallengeInvalid, ekyc.ErrImageTypeUnsupported, ekyc.ErrImageTooLarge, ekyc.ErrImageDimensions, ekyc.ErrImageCorrupt},
+		summary: "Verify a person",
+		description: "Takes the pictures, answers at once with a job, and works: liveness and reading side by side, validation, face match, profile, decision, or as the workflow says otherwise. " +
+			"The outcome comes by webhook and stands at /v1/jobs/{id}. Which pictures are needed is the workflow's matter; those that it has no use for are not looked at.",
+		errors: []ekyc.ErrorCode{ekyc.ErrQuotaExceeded, ekyc.ErrURLDenied, ekyc.ErrChallengeInvalid, ekyc.ErrImageTypeUnsupported, ekyc.ErrImageTooLarge, ekyc.ErrImageDimensions, ekyc.ErrImageCorrupt},
 	}, s.verify)
 }
 
@@ -70,10 +82,13 @@ func (s *Server) verify(ctx context.Context, call *Call, _ *none, b *VerifyBody)
 	var out *AcceptedAnswer
 	submission.Also = func(ctx context.Context, tx pgx.Tx, j workflow.Job) error {
 		out = &AcceptedAnswer{JobID: j.ID, Status: workflow.Queued, SubjectID: j.Subject}
+		if err := s.Audit.Append(ctx, tx, audit.Entry{Action: audit.JobSubmit, Scope: call.Scope, Objects: []ekyc.ID{j.ID}}); err != nil {
+			return err
+		}
 		return call.Remember(ctx, tx, http.StatusAccepted, out, j.Subject, submission.Store)
 	}
 	if _, err := s.Jobs.Submit(ctx, submission); err != nil {
-		return nil, named(err, map[string]string{"selfie": liveName(b.Frames), "front": "/image_front_base64", "back": "/image_back_base64"})
+		return nil, missingMembers(named(err, map[string]string{"selfie": liveName(b.Frames), "front": "/image_front_base64", "back": "/image_back_base64"}))
 	}
 	call.charge(ekyc.ModuleWorkflow, false) // billed when it has been done
 	return out, nil
@@ -84,10 +99,7 @@ func (s *Server) submission(ctx context.Context, call *Call, b *VerifyBody) (wor
 	if b.Workflow != nil {
 		settings = b.Workflow.Settings
 	}
-	if call.Scope.Environment == ekyc.Test {
-		settings.Document.SpecimensAllowed = true // trials are made with specimens
-	}
-	pinned, err := workflow.Pin(settings, call.Scope.Environment)
+	pinned, err := s.Jobs.Pin(ctx, call.Scope, settings)
 	if err != nil {
 		return workflow.Submission{}, settingsError(err)
 	}
@@ -95,7 +107,7 @@ func (s *Server) submission(ctx context.Context, call *Call, b *VerifyBody) (wor
 	p := call.Principal
 	out := workflow.Submission{
 		Scope: call.Scope, KeyID: p.Key.ID, PlanName: p.Plan.Name, PlanVersion: p.Plan.Version, Weight: p.Plan.Weight, Entitlement: entitlementOf(p),
-		Selfie: pictures(b.ImageLive, b.Frames), Front: b.ImageFront, Back: b.ImageBack, Hints: b.Hints, TypeHint: u.TypeHint, CountryHint: u.CountryHint,
+		Selfie: b.selfie(), Front: b.ImageFront, Back: b.ImageBack, Hints: b.Hints, TypeHint: u.TypeHint, CountryHint: u.CountryHint,
 		Workflow: pinned, SubjectRef: b.SubjectRef, CallbackURL: b.CallbackURL, Metadata: b.Metadata, Store: b.Store == nil || *b.Store,
 		TraceParent: traceParentOf(ctx),
 	}
@@ -121,9 +133,29 @@ func settingsError(err error) error {
 	}
 	var fields []FieldProblem
 	for _, name := range slices.Sorted(maps.Keys(named)) {
-		fields = append(fields, FieldProblem{"/workflow/" + strings.ReplaceAll(name, ".", "/"), named[name]})
+		fields = append(fields, FieldProblem{"/workflow/" + strings.NewReplacer(".", "/", "[", "/", "]", "").Replace(name), named[name]})
 	}
 	return refuseFields(fields)
+}
+
+// missingMembers names the members of the body that a workflow cannot do without.
+func missingMembers(err error) error {
+	known, ok := errors.AsType[*ekyc.Error](err)
+	if !ok || known.Code != ekyc.ErrMissingField {
+		return err
+	}
+	missing, ok := known.Details["missing"].([]string)
+	if !ok {
+		return err
+	}
+	members := map[string]string{
+		"selfie": "/image_live_base64", "frames": "/frames_base64", "challenge": "/challenge_id", "front": "/image_front_base64", "kya": "/kya",
+	}
+	var fields []FieldProblem
+	for _, name := range missing {
+		fields = append(fields, FieldProblem{members[name], requiredProblem})
+	}
+	return missingOr(refuseFields(fields))
 }
 
 // traceParentOf is the trace as W3C writes it, to be carried through the queue.

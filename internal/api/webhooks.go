@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"time"
 
 	"ekyc"
+	"ekyc/internal/audit"
 	"ekyc/internal/webhook"
 )
 
@@ -195,8 +197,10 @@ func (s *Server) listWebhooks(ctx context.Context, call *Call, p *Page, _ *none)
 
 func (s *Server) createWebhook(ctx context.Context, call *Call, _ *none, b *EndpointBody) (*NewEndpointAnswer, error) {
 	return atOnce(ctx, s, call, http.StatusCreated, func(ctx context.Context) (*NewEndpointAnswer, error) {
-		e, secret, err := s.Webhooks.CreateEndpoint(ctx, call.Scope, webhook.EndpointInput(*b))
-		return &NewEndpointAnswer{endpointAnswer(e), secret}, err
+		return entered(ctx, s, call.Scope, func(ctx context.Context) (*NewEndpointAnswer, audit.Entry, error) {
+			e, secret, err := s.Webhooks.CreateEndpoint(ctx, call.Scope, webhook.EndpointInput(*b))
+			return &NewEndpointAnswer{endpointAnswer(e), secret}, audit.Entry{Action: audit.WebhookCreate, Scope: call.Scope, Objects: []ekyc.ID{e.ID}}, err
+		})
 	})
 }
 
@@ -223,7 +227,11 @@ func withID[O any](kind ekyc.Kind, text string, act func(ekyc.ID) (*O, error)) (
 
 func (s *Server) updateWebhook(ctx context.Context, call *Call, p *webhookParams, b *EndpointPatch) (*EndpointAnswer, error) {
 	return withID(ekyc.KindWebhook, p.ID, func(id ekyc.ID) (*EndpointAnswer, error) {
-		e, err := s.Webhooks.UpdateEndpoint(ctx, call.Scope, id, webhook.EndpointUpdate(*b))
+		e, err := entered(ctx, s, call.Scope, func(ctx context.Context) (webhook.Endpoint, audit.Entry, error) {
+			e, err := s.Webhooks.UpdateEndpoint(ctx, call.Scope, id, webhook.EndpointUpdate(*b))
+			changed := given(map[string]bool{"url": b.URL != nil, "types": b.Types != nil, "thin": b.Thin != nil, "description": b.Description != nil, "enabled": b.Enabled != nil})
+			return e, audit.Entry{Action: audit.WebhookUpdate, Scope: call.Scope, Objects: []ekyc.ID{id}, Details: audit.Details{audit.Changed: changed}}, err
+		})
 		out := endpointAnswer(e)
 		return &out, err
 	})
@@ -231,15 +239,18 @@ func (s *Server) updateWebhook(ctx context.Context, call *Call, p *webhookParams
 
 func (s *Server) deleteWebhook(ctx context.Context, call *Call, p *webhookParams, _ *none) (*none, error) {
 	return withID(ekyc.KindWebhook, p.ID, func(id ekyc.ID) (*none, error) {
-		return &none{}, s.Webhooks.DeleteEndpoint(ctx, call.Scope, id)
+		return entered(ctx, s, call.Scope, func(ctx context.Context) (*none, audit.Entry, error) {
+			return &none{}, audit.Entry{Action: audit.WebhookDelete, Scope: call.Scope, Objects: []ekyc.ID{id}}, s.Webhooks.DeleteEndpoint(ctx, call.Scope, id)
+		})
 	})
 }
 
 func (s *Server) rotateWebhook(ctx context.Context, call *Call, p *webhookParams, b *SecretOverlapBody) (*SecretAnswer, error) {
 	return withID(ekyc.KindWebhook, p.ID, func(id ekyc.ID) (*SecretAnswer, error) {
 		return atOnce(ctx, s, call, http.StatusOK, func(ctx context.Context) (*SecretAnswer, error) {
-			secret, err := s.Webhooks.RotateSecret(ctx, call.Scope, id, b.overlap())
-			return &SecretAnswer{secret}, err
+			return s.rotateSecret(ctx, call.Scope, b, []ekyc.ID{id}, func(ctx context.Context) (string, error) {
+				return s.Webhooks.RotateSecret(ctx, call.Scope, id, b.overlap())
+			})
 		})
 	})
 }
@@ -253,8 +264,18 @@ func (s *Server) pingWebhook(ctx context.Context, call *Call, p *webhookParams, 
 
 func (s *Server) rotateDefault(ctx context.Context, call *Call, _ *none, b *SecretOverlapBody) (*SecretAnswer, error) {
 	return atOnce(ctx, s, call, http.StatusOK, func(ctx context.Context) (*SecretAnswer, error) {
-		secret, err := s.Webhooks.RotateDefaultSecret(ctx, call.Scope, b.overlap())
-		return &SecretAnswer{secret}, err
+		return s.rotateSecret(ctx, call.Scope, b, nil, func(ctx context.Context) (string, error) {
+			return s.Webhooks.RotateDefaultSecret(ctx, call.Scope, b.overlap())
+		})
+	})
+}
+
+// rotateSecret enters the rotation of an endpoint's secret, or of the default one without an object.
+func (s *Server) rotateSecret(ctx context.Context, scope ekyc.Scope, b *SecretOverlapBody, objects []ekyc.ID, rotate func(context.Context) (string, error)) (*SecretAnswer, error) {
+	return entered(ctx, s, scope, func(ctx context.Context) (*SecretAnswer, audit.Entry, error) {
+		secret, err := rotate(ctx)
+		details := audit.Details{audit.OverlapSeconds: strconv.Itoa(b.OverlapSeconds)}
+		return &SecretAnswer{secret}, audit.Entry{Action: audit.WebhookRotate, Scope: scope, Objects: objects, Details: details}, err
 	})
 }
 

@@ -26,7 +26,7 @@ var (
 )
 
 // Parts are the parts of the bench, in the order in which they run.
-var Parts = []string{"face", "liveness", "document", "mrz", "aamva", "hostile", "exif", "pipeline"}
+var Parts = []string{"face", "liveness", "document", "mrz", "aamva", "profile", "hostile", "exif", "pipeline"}
 
 // Options say what to measure.
 type Options struct {
@@ -82,6 +82,7 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Result, error) {
 		{"document", "documents", func() error { result.Document, err = b.document(ctx); return err }},
 		{"mrz", "mrz", func() error { result.MRZ, err = b.mrz(ctx); return err }},
 		{"aamva", "aamva", func() error { result.AAMVA, err = b.aamva(ctx); return err }},
+		{"profile", "lists", func() error { result.Profile, err = b.profile(ctx); return err }},
 		{"hostile", "hostile", func() error { result.Hostile, err = b.hostile(ctx); return err }},
 		{"exif", "exif", func() error { result.EXIF, err = b.exif(ctx); return err }},
 		{"pipeline", "", func() error { result.Pipeline, err = b.pipeline(ctx); return err }},

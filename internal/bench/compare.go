@@ -72,6 +72,7 @@ func sharedParts(before, after *Result) []string {
 		{"documents", before.Document != nil && after.Document != nil},
 		{"mrz", before.MRZ != nil && after.MRZ != nil},
 		{"aamva", before.AAMVA != nil && after.AAMVA != nil},
+		{"lists", before.Profile != nil && after.Profile != nil},
 		{"hostile", before.Hostile != nil && after.Hostile != nil},
 		{"exif", before.EXIF != nil && after.EXIF != nil},
 	} {

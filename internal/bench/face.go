@@ -2,8 +2,10 @@ package bench
 
 import (
 	"context"
+	"maps"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"ekyc"
@@ -20,6 +22,7 @@ const failedToEnrol = -2
 // template is one enrolled file; ok is false when no face was found in it.
 type template struct {
 	embedding face.Embedding
+	codes     []face.QualityCode
 	ok        bool
 }
 
@@ -48,8 +51,19 @@ func (b *Bench) face(ctx context.Context) (*FaceResult, error) {
 	for _, f := range files {
 		groups[path.Dir(f)] = append(groups[path.Dir(f)], f)
 	}
-	for name, members := range groups {
-		result.Groups[name] = b.allPairs(members, identity, templates)
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		result.Groups[name] = b.allPairs(groups[name], identity, templates)
+		for _, part := range b.partsOf(rows, "identity") {
+			var members []string
+			for _, f := range groups[name] {
+				if part.keeps[f] {
+					members = append(members, f)
+				}
+			}
+			if len(members) > 0 {
+				result.Parts = append(result.Parts, FacePart{name, part.half, part.slice, b.allPairs(members, identity, templates)})
+			}
+		}
 	}
 	if exists(dir, "pairs.csv") {
 		if err := b.protocols(filepath.Join(dir, "pairs.csv"), identity, templates, result.Protocol); err != nil {
@@ -76,7 +90,7 @@ func (b *Bench) enrol(ctx context.Context, files []string) (map[string]template,
 			b.fault("faces/"+files[i], "not enrolled: "+string(ekyc.CodeOf(err)))
 			return nil
 		}
-		made[i] = template{sample.Embedding, true}
+		made[i] = template{sample.Embedding, sample.Quality.Codes, true}
 		return nil
 	})
 	templates := make(map[string]template, len(files))
@@ -118,7 +132,24 @@ func (b *Bench) allPairs(files []string, identity map[string]string, templates m
 			c.add(templates[f], templates[g], identity[f] == identity[g])
 		}
 	}
-	return b.faceGroup(c, failed.rate())
+	g := b.faceGroup(c, failed.rate())
+	g.Quality = qualityCodes(files, templates)
+	return g
+}
+
+// qualityCodes counts how many of the enrolled files have each code.
+func qualityCodes(files []string, templates map[string]template) map[string]Rate {
+	rates := map[string]Rate{}
+	for _, code := range face.QualityCodes {
+		var t tally
+		for _, f := range files {
+			if templates[f].ok {
+				t.add(slices.Contains(templates[f].codes, code))
+			}
+		}
+		rates[string(code)] = t.rate()
+	}
+	return rates
 }
 
 // protocols scores the listed pairs by their origin; pairs of which one file is outside of the split are left out.

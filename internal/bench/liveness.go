@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,9 @@ import (
 
 // live is the label of a picture of a living person; every other label names the species of an attack.
 const live = "live"
+
+// allSources is the group of all pictures.
+const allSources = "all"
 
 // attackErrorRate is the APCER of the worst species at which BPCER is quoted.
 const attackErrorRate = 0.10
@@ -68,7 +72,19 @@ func (b *Bench) liveness(ctx context.Context) (*LivenessResult, error) {
 	}
 	whole := livenessGroup(all)
 	whole.Controls = controls(all)
-	result.Groups["all"] = whole
+	result.Groups[allSources] = whole
+	for _, part := range b.partsOf(rows, "") {
+		parted := map[string][]presentation{}
+		for i, row := range rows {
+			if part.keeps[row["file"]] {
+				parted[allSources] = append(parted[allSources], all[i])
+				parted[source(row["file"])] = append(parted[source(row["file"])], all[i])
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(parted)) {
+			result.Parts = append(result.Parts, LivenessPart{name, part.half, part.slice, livenessGroup(parted[name])})
+		}
+	}
 	result.Latency, err = b.timeLiveness(ctx)
 	return result, err
 }

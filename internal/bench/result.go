@@ -15,6 +15,7 @@ type Result struct {
 	Document  *DocumentResult   `json:"document,omitempty"`
 	MRZ       *MRZResult        `json:"mrz,omitempty"`
 	AAMVA     *AAMVAResult      `json:"aamva,omitempty"`
+	Profile   *ProfileResult    `json:"profile,omitempty"`
 	Hostile   *HostileResult    `json:"hostile,omitempty"`
 	EXIF      *EXIFResult       `json:"exif,omitempty"`
 	Pipeline  *PipelineResult   `json:"pipeline,omitempty"`
@@ -32,7 +33,16 @@ type Machine struct {
 type FaceResult struct {
 	Groups   map[string]FaceGroup `json:"groups"`
 	Protocol map[string]FaceGroup `json:"protocol"`
-	Latency  Latency              `json:"latency_ms"` // of one comparison from two files
+	Parts    []FacePart           `json:"parts,omitempty"` // of the groups: halves of the split, and slices by label
+	Latency  Latency              `json:"latency_ms"`      // of one comparison from two files
+}
+
+// FacePart is a part of a sub-folder, compared within itself.
+type FacePart struct {
+	Group string `json:"group"`
+	Half  Split  `json:"half,omitempty"`
+	Slice string `json:"slice,omitempty"` // label=value
+	FaceGroup
 }
 
 // FaceGroup is one set of comparisons. A face that could not be enrolled counts as a non-match of each of its mated pairs.
@@ -45,6 +55,7 @@ type FaceGroup struct {
 	FNMRAtFMR   map[string]Rate    `json:"fnmr_at_fmr"` // by "0.01", "0.001", "0.0001"
 	AtDefault   FaceAtDefault      `json:"at_default"`
 	CosineAtFMR map[string]float64 `json:"cosine_at_fmr"`
+	Quality     map[string]Rate    `json:"quality_codes,omitempty"` // share of the enrolled pictures with each code
 }
 
 // FaceAtDefault are the error rates at the threshold that the program uses unless told otherwise.
@@ -57,7 +68,16 @@ type FaceAtDefault struct {
 // LivenessResult is the presentation attack detection by source of the pictures.
 type LivenessResult struct {
 	Groups  map[string]LivenessGroup `json:"groups"`
+	Parts   []LivenessPart           `json:"parts,omitempty"` // of the groups: halves of the split, and slices by label
 	Latency Latency                  `json:"latency_ms"`
+}
+
+// LivenessPart is a part of a source, or of all.
+type LivenessPart struct {
+	Group string `json:"group"`
+	Half  Split  `json:"half,omitempty"`
+	Slice string `json:"slice,omitempty"` // label=value
+	LivenessGroup
 }
 
 // LivenessGroup follows ISO/IEC 30107-3: BPCER of the living, APCER per species and the worst of them. An input refused

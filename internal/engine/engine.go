@@ -41,17 +41,17 @@ func Open(library *models.Library) (*Engine, error) {
 		return nil, err
 	}
 	names := []string{
-		"face_detector", "face_detector_fast", "face_landmarks", "iris", "eye_state", "presentation_attack", "presentation_attack_tree",
+		"face_detector", "face_detector_fast", "face_landmarks", "iris", "eye_state",
 		"text_detector", "text_recogniser", "text_direction", "page_orientation", mrzLineModel,
 	}
-	embeddings := embeddingsOf(library)
+	embeddings, attacks := embeddingsOf(library), attacksOf(library)
 	e := &Engine{library: library}
-	if e.sessions, err = l.sessions(append(names, embeddings...)...); err != nil {
+	if e.sessions, err = l.sessions(slices.Concat(names, embeddings, attacks)...); err != nil {
 		return nil, err
 	}
 	for _, assemble := range []func() error{
 		func() error { return e.assembleFaces(embeddings) },
-		e.assembleLiveness,
+		func() error { return e.assembleLiveness(attacks) },
 		e.assembleReader,
 	} {
 		if err := assemble(); err != nil {
@@ -127,34 +127,6 @@ func calibrationOf(asset models.Asset) (*face.Calibration, error) {
 		cosines[i] = cosine
 	}
 	return face.CalibrationOfCard(asset.Name, cosines)
-}
-
-// attackModels are the networks that look for presentation attacks, and how each is fed.
-var attackModels = []struct {
-	name string
-	kind liveness.Kind
-}{{"presentation_attack", liveness.KindCrop}, {"presentation_attack_tree", liveness.KindTree}}
-
-func (e *Engine) assembleLiveness() error {
-	var m liveness.Models
-	for _, known := range attackModels {
-		session, loaded := e.sessions[known.name]
-		if !loaded {
-			continue
-		}
-		asset, _ := e.library.Asset(known.name)
-		attack := liveness.AttackModel{Session: session, Name: asset.Name, Kind: known.kind, LiveIndex: int(asset.Parameters["live_index"])}
-		if asset.Preprocessing != nil {
-			attack.Side = asset.Preprocessing.Width
-			if asset.Source.Manager == models.Local { // an operator's own weights bring their own crop
-				attack.Scales = []float64{asset.Preprocessing.Scale}
-			}
-		}
-		m.Attacks = append(m.Attacks, attack)
-	}
-	var err error
-	e.liveness, err = liveness.New(e.faces, m)
-	return err
 }
 
 func (e *Engine) assembleReader() error {

@@ -47,7 +47,8 @@ func (m Matcher) Compare(a, b *FaceSample, o face.Options) (face.Match, error) {
 	if x.Model != y.Model || x.Model != m.ModelID || len(x.Vector) != len(y.Vector) || len(x.Vector) == 0 {
 		return face.Match{}, ekyc.Errorf(ekyc.ErrInvalidArgument, "the embeddings come from different models and cannot be compared")
 	}
-	return m.Calibration.Judge(face.Cosine(x, y), o)
+	match, err := m.Calibration.Judge(face.Cosine(x, y), o)
+	return match.Compared(a.Print, b.Print), err
 }
 
 // Match is the step that compares the live face with the portrait. That a face is missing is an outcome. Errors: those of Compare.

@@ -35,6 +35,7 @@ type FaceSample struct {
 	Face      *face.Face     `json:"face"`
 	Quality   face.Quality   `json:"quality"`
 	Embedding face.Embedding `json:"embedding"`
+	Print     face.Print     `json:"print,omitempty"`
 }
 
 // Fault is an error that is an outcome: it says something about the pictures.
@@ -63,12 +64,12 @@ func storable(s *face.Sample) *FaceSample {
 	if s == nil {
 		return nil
 	}
-	return &FaceSample{Face: s.Face, Quality: s.Quality, Embedding: s.Embedding}
+	return &FaceSample{Face: s.Face, Quality: s.Quality, Embedding: s.Embedding, Print: s.Print}
 }
 
 // sample is the face in the terms of package face, without the scene around it.
 func (s *FaceSample) sample() *face.Sample {
-	return &face.Sample{Face: s.Face, Quality: s.Quality, Embedding: s.Embedding}
+	return &face.Sample{Face: s.Face, Quality: s.Quality, Embedding: s.Embedding, Print: s.Print}
 }
 
 // Selfie judges liveness and enrols the face of the best frame. That there is no face is an outcome. Errors: those of decoding with

@@ -151,6 +151,29 @@ func TestAStillProvesNoMovement(t *testing.T) {
 	}
 }
 
+// TestAReadingCanBeValidatedLater reads a document without a verdict and gives the verdict from what was stored.
+func TestAReadingCanBeValidatedLater(t *testing.T) {
+	t.Parallel()
+	e, order := open(t), upload(demonstration(t))
+	order.SkipEnrol = true
+	whole, err := e.Document(t.Context(), order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order.SkipValidate = true
+	read, err := e.Document(t.Context(), order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read.Validation != nil || read.Validate.Status != StepSkipped || read.Portrait != nil {
+		t.Errorf("there is a verdict although none was wanted: %+v", read.Validate)
+	}
+	later := check.Validate(*stored(t, read).Evidence)
+	if !cmp.Equal(asJSON(t, later), asJSON(t, whole.Validation)) {
+		t.Error("the later verdict is another:", cmp.Diff(asJSON(t, whole.Validation), asJSON(t, later)))
+	}
+}
+
 func TestSkippedStepsAreNotConfigured(t *testing.T) {
 	t.Parallel()
 	e, pair := open(t), demonstration(t)

@@ -21,6 +21,7 @@ type DocumentUpload struct {
 	Claimed      map[check.Key]string `json:"claimed,omitempty"` // what the person says of himself
 	At           time.Time            `json:"at"`                // the day on which the document is judged
 	SkipEnrol    bool                 `json:"skip_enrol,omitempty"`
+	SkipValidate bool                 `json:"skip_validate,omitempty"`  // only the reading is wanted, and the evidence for a verdict
 	WantFaceCrop bool                 `json:"want_face_crop,omitempty"` // give the portrait as a JPEG
 	WantDocument bool                 `json:"want_document,omitempty"`  // give the rectified front as a JPEG
 }
@@ -31,9 +32,9 @@ type DocumentOutcome struct {
 	OCR        Step              `json:"ocr"`
 	Validate   Step              `json:"validate"`
 	Reading    *document.Reading `json:"reading"`    // nil when no document was found
-	Validation *check.Result     `json:"validation"` // nil when there was nothing to validate
+	Validation *check.Result     `json:"validation"` // nil when there was nothing to validate, or validation was skipped
 
-	// Evidence is what the checks were given. check.Validate on a copy with another policy or other claims gives that verdict
+	// Evidence is what the checks were given, or would have been. check.Validate on a copy with another policy or other claims gives that verdict
 	// without images or models.
 	Evidence *check.Input `json:"evidence"`
 
@@ -99,8 +100,12 @@ func (o *DocumentOutcome) validate(r DocumentUpload) {
 	start := time.Now()
 	in := checkInput(o.Reading, r.Checks, r.At)
 	in.Claimed = r.Claimed
+	o.Evidence = &in
+	if r.SkipValidate {
+		return
+	}
 	result := check.Validate(in)
-	o.Evidence, o.Validation = &in, &result
+	o.Validation = &result
 	o.Validate.Status = StepCompleted
 	o.Validate.DurationMS = milliseconds(time.Since(start))
 }

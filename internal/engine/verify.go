@@ -106,7 +106,7 @@ func (e *Engine) Verify(ctx context.Context, r VerifyRequest) (*Verification, er
 	if err != nil {
 		return nil, err
 	}
-	v := verificationOf(selfie, doc, match)
+	v := VerificationOf(selfie, doc, match)
 	v.Result = result
 	v.Steps = append(v.Steps, step)
 	v.ProcessingMS = milliseconds(time.Since(start))
@@ -114,14 +114,22 @@ func (e *Engine) Verify(ctx context.Context, r VerifyRequest) (*Verification, er
 	return v, nil
 }
 
-// verificationOf joins the outcomes of all steps but the decision.
-func verificationOf(selfie *SelfieOutcome, doc *DocumentOutcome, match *MatchOutcome) *Verification {
-	v := &Verification{
-		Liveness: selfie.Liveness, Document: doc.Reading, Validation: doc.Validation, FaceMatch: match.Match,
-		Steps:  []Step{selfie.Step, doc.OCR, doc.Validate, match.Step},
-		Selfie: selfie.picture, Front: doc.front, Back: doc.back,
+// VerificationOf joins the outcomes of all steps but the decision. Those are nil that did not run.
+func VerificationOf(selfie *SelfieOutcome, doc *DocumentOutcome, match *MatchOutcome) *Verification {
+	v := &Verification{}
+	if selfie != nil {
+		v.Liveness, v.Selfie = selfie.Liveness, selfie.picture
+		v.Steps = append(v.Steps, selfie.Step)
 	}
-	if match.Match != nil {
+	if doc != nil {
+		v.Document, v.Validation, v.Front, v.Back = doc.Reading, doc.Validation, doc.front, doc.back
+		v.Steps = append(v.Steps, doc.OCR, doc.Validate)
+	}
+	if match != nil {
+		v.FaceMatch = match.Match
+		v.Steps = append(v.Steps, match.Step)
+	}
+	if v.FaceMatch != nil {
 		v.Comparison = &face.Comparison{Match: *match.Match, Live: selfie.Sample.sample(), Document: doc.Portrait.sample()}
 	}
 	return v

@@ -13,6 +13,8 @@ type Eye struct {
 	AspectRatio float64 `json:"aspect_ratio"` // height over width of the lid opening (Soukupová and Čech, 2016)
 	Openness    float64 `json:"openness"`     // 0 closed to 1 open
 	Closed      bool    `json:"closed"`
+
+	hidden bool // by its lid, or the eye network is as sure of it as it gets
 }
 
 // Eyes are both eyes; left and right are the subject's.
@@ -35,6 +37,11 @@ const (
 	// An eye counts as closed under this openness; where the eye network exists it has to agree, because each of them alone
 	// mistakes narrow eyes or eyes that look down for closed ones.
 	closedOpenness = 0.35
+	// Lids that hide the eyes leave the mesh open by up to this aspect ratio, which narrow eyes have too: there the network must be as sure of both as
+	// it gets. Of 24 faces in fair light that this adds in LFW, AT&T and among 229 living ones, 22 have lids or dark glasses before their eyes; in the dark and under
+	// glaring light the network is sure of anything.
+	castDownAspect = 0.27
+	castDownSure   = 0.98
 
 	eyeStateSide  = 24
 	eyeStateSides = 1.6 // of the eye's width
@@ -79,17 +86,21 @@ func (a *Analyzer) measureEyes(ctx context.Context, p *vision.Pyramid, f *Face) 
 		aspect := f.Landmarks.aspectRatio(side.mesh)
 		*side.eye = Eye{AspectRatio: aspect, Openness: openness(aspect)}
 		side.eye.Closed = side.eye.Openness < closedOpenness
-		if !side.eye.Closed || a.models.EyeState == nil {
+		if a.models.EyeState == nil || !side.eye.Closed && aspect >= castDownAspect {
 			continue
 		}
 		closed, err := a.eyeClosed(ctx, p, f.Landmarks, side.mesh)
 		if err != nil {
 			return err
 		}
-		side.eye.Closed = closed >= 0.5
+		side.eye.Closed = side.eye.Closed && closed >= 0.5
+		side.eye.hidden = closed >= castDownSure
 	}
 	return nil
 }
+
+// castDown says whether both eyes are hidden by their lids.
+func (f *Face) castDown() bool { return f.Eyes.Left.hidden && f.Eyes.Right.hidden }
 
 // eyeClosed is the eye network's probability that an eye is closed.
 func (a *Analyzer) eyeClosed(ctx context.Context, p *vision.Pyramid, l *Landmarks, e eyeMesh) (float64, error) {

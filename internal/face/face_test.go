@@ -9,6 +9,7 @@ import (
 
 	"ekyc"
 	"ekyc/internal/face"
+	"ekyc/internal/face/facetest"
 	"ekyc/internal/models"
 	"ekyc/internal/vision"
 )
@@ -20,7 +21,10 @@ type testBundle struct {
 	models  face.Models
 }
 
-func setup(t *testing.T) *testBundle {
+func setup(t *testing.T) *testBundle { return people(t).testBundle }
+
+// load loads the models anew.
+func load(t *testing.T) *testBundle {
 	t.Helper()
 	library, err := models.Open(models.DefaultDir(), models.Standard)
 	if err != nil {
@@ -64,7 +68,7 @@ func setup(t *testing.T) *testBundle {
 
 // portrait shows one drawn face on a wall.
 func portrait(turn float64, eyesOpen bool) *vision.Pyramid {
-	return paintScene(800, 600, func(m *vision.RGB) { drawFace(m, vision.Point{X: 400, Y: 300}, 220, turn, eyesOpen) })
+	return facetest.PaintScene(800, 600, func(m *vision.RGB) { facetest.DrawFace(m, vision.Point{X: 400, Y: 300}, 220, turn, eyesOpen) })
 }
 
 func TestAnalyze(t *testing.T) {
@@ -106,8 +110,8 @@ func TestAnalyzeFindsNoFaceWhereNoneIs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for name, p := range map[string]*vision.Pyramid{
-		"wall": paintScene(640, 480, func(*vision.RGB) {}),
-		"noise": paintScene(300, 500, func(m *vision.RGB) {
+		"wall": facetest.PaintScene(640, 480, func(*vision.RGB) {}),
+		"noise": facetest.PaintScene(300, 500, func(m *vision.RGB) {
 			state := uint32(1)
 			for i := range m.Pix {
 				state = state*1664525 + 1013904223
@@ -133,7 +137,7 @@ func TestDetectSmallAndTight(t *testing.T) {
 		"crop of 48 pixels":           {48, 56, vision.Point{X: 24, Y: 28}, 38},
 		"face fills the picture":      {300, 320, vision.Point{X: 150, Y: 150}, 290},
 	} {
-		p := paintScene(c.width, c.height, func(m *vision.RGB) { drawFace(m, c.center, c.face, 0, true) })
+		p := facetest.PaintScene(c.width, c.height, func(m *vision.RGB) { facetest.DrawFace(m, c.center, c.face, 0, true) })
 		scene, err := b.faces.Analyze(context.Background(), p)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -180,13 +184,13 @@ func TestMatch(t *testing.T) {
 	if math.Abs(same.FMRAtThreshold-face.DefaultRate) > 1e-9 {
 		t.Errorf("the default threshold has FMR %v", same.FMRAtThreshold)
 	}
-	_, err = b.faces.Match(ctx, portrait(0, true), paintScene(400, 400, func(*vision.RGB) {}), face.Options{})
+	_, err = b.faces.Match(ctx, portrait(0, true), facetest.PaintScene(400, 400, func(*vision.RGB) {}), face.Options{})
 	if e, ok := err.(*ekyc.Error); !ok || e.Code != ekyc.ErrFaceNotFound || e.Details["side"] != "document" {
 		t.Errorf("no face in the document: %#v", err)
 	}
-	two := paintScene(900, 500, func(m *vision.RGB) {
-		drawFace(m, vision.Point{X: 270, Y: 250}, 200, 0, true)
-		drawFace(m, vision.Point{X: 630, Y: 250}, 200, 0, true)
+	two := facetest.PaintScene(900, 500, func(m *vision.RGB) {
+		facetest.DrawFace(m, vision.Point{X: 270, Y: 250}, 200, 0, true)
+		facetest.DrawFace(m, vision.Point{X: 630, Y: 250}, 200, 0, true)
 	})
 	_, err = b.faces.Match(ctx, two, portrait(0, true), face.Options{})
 	if e, ok := err.(*ekyc.Error); !ok || e.Code != ekyc.ErrFacesMultiple || e.Details["side"] != "live" {
@@ -253,78 +257,4 @@ func TestCancelledContext(t *testing.T) {
 	if _, err := b.faces.Enrol(ctx, portrait(0, true)); ekyc.CodeOf(err) != ekyc.ErrCancelled {
 		t.Errorf("error %v instead of %s", err, ekyc.ErrCancelled)
 	}
-}
-
-func TestQualityCodes(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	base := portrait(0, true).Native()
-	each := func(change func(v byte, i int) byte) *vision.Pyramid {
-		m := vision.NewRGB(base.Width, base.Height)
-		for i, v := range base.Pix {
-			m.Pix[i] = change(v, i)
-		}
-		return vision.NewPyramid(m)
-	}
-	for name, c := range map[string]struct {
-		picture *vision.Pyramid
-		code    face.QualityCode
-	}{
-		"as drawn": {vision.NewPyramid(base), ""},
-		"dark":     {each(func(v byte, _ int) byte { return v / 6 }), face.TooDark},
-		"grey":     {vision.NewPyramid(base.Gray().RGB()), face.Grey},
-		"blurred":  {vision.NewPyramid(boxBlur(boxBlur(base, 7), 7)), face.Blurred},
-		"half lit": {each(func(v byte, i int) byte {
-			if i/3%base.Width < 400 {
-				return v / 4
-			}
-			return v
-		}), face.UnevenLight},
-		"small":  {vision.NewPyramid(base.Resize(base.Width/6, base.Height/6)), face.TooSmall},
-		"bright": {each(func(v byte, _ int) byte { return byte(min(255, int(v)*2/3+130)) }), face.TooBright},
-		"two faces": {paintScene(900, 500, func(m *vision.RGB) {
-			drawFace(m, vision.Point{X: 270, Y: 250}, 200, 0, true)
-			drawFace(m, vision.Point{X: 630, Y: 250}, 200, 0, true)
-		}), face.FacesMultiple},
-		"cut off": {paintScene(400, 400, func(m *vision.RGB) { drawFace(m, vision.Point{X: 60, Y: 200}, 220, 0, true) }), face.Cropped},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			scene, err := b.faces.Analyze(context.Background(), c.picture)
-			if err != nil {
-				t.Fatal(err)
-			}
-			q := b.faces.Quality(c.picture, scene)
-			if q.Score < 0 || q.Score > 1 {
-				t.Errorf("score %v", q.Score)
-			}
-			has := false
-			for _, code := range q.Codes {
-				has = has || code == c.code
-			}
-			if c.code == "" && len(q.Codes) > 0 || c.code != "" && !has {
-				t.Errorf("codes %v, wanted %q; measures %+v", q.Codes, c.code, q.Measures)
-			}
-		})
-	}
-}
-
-// boxBlur averages over squares of 2·radius + 1 pixels.
-func boxBlur(m *vision.RGB, radius int) *vision.RGB {
-	pass := func(m *vision.RGB) *vision.RGB { // along rows, giving the transposed raster
-		out := vision.NewRGB(m.Height, m.Width)
-		for y := range m.Height {
-			for x := range m.Width {
-				for c := range 3 {
-					sum := 0
-					for d := -radius; d <= radius; d++ {
-						sum += int(m.Pix[3*(y*m.Width+min(max(x+d, 0), m.Width-1))+c])
-					}
-					out.Pix[3*(x*m.Height+y)+c] = byte(sum / (2*radius + 1))
-				}
-			}
-		}
-		return out
-	}
-	return pass(pass(m))
 }

@@ -22,7 +22,8 @@ type Match struct {
 	Threshold      float64 `json:"threshold"`  // similarity
 	Cosine         float64 `json:"cosine"`
 	FMRAtThreshold float64 `json:"fmr_at_threshold"`
-	Uncertain      bool    `json:"uncertain"` // between FMR 1 in 100 and the threshold: no match, but a person should look
+	Uncertain      bool    `json:"uncertain"`    // between FMR 1 in 100 and the threshold: no match, but a person should look
+	SamePicture    bool    `json:"same_picture"` // both sides are one picture, or copies of one: that proves nothing about the person who sent it
 }
 
 // uncertainFMR is the false match rate from which a pair that does not match is worth a person's look.
@@ -34,6 +35,7 @@ type Sample struct {
 	Face      *Face     `json:"face"`
 	Quality   Quality   `json:"quality"`
 	Embedding Embedding `json:"-"`
+	Print     Print     `json:"-"` // of the picture, to tell copies from other pictures of the same person
 }
 
 // Comparison is a match with the two samples that it is about.
@@ -59,7 +61,7 @@ func (a *Analyzer) EnrolScene(ctx context.Context, p *vision.Pyramid, scene *Sce
 	if err != nil {
 		return nil, err
 	}
-	return &Sample{Scene: scene, Face: scene.Face(), Quality: a.Quality(p, scene), Embedding: embedding}, nil
+	return &Sample{Scene: scene, Face: scene.Face(), Quality: a.Quality(p, scene), Embedding: embedding, Print: printOf(p, scene.Face().Landmarks)}, nil
 }
 
 // Compare judges two embeddings. Errors: ErrInvalidArgument for embeddings of different models and for thresholds or rates
@@ -116,7 +118,7 @@ func (a *Analyzer) Match(ctx context.Context, live, document *vision.Pyramid, o 
 	if err != nil {
 		return nil, err
 	}
-	return &Comparison{Match: m, Live: samples[0], Document: samples[1]}, nil
+	return &Comparison{Match: m.Compared(samples[0].Print, samples[1].Print), Live: samples[0], Document: samples[1]}, nil
 }
 
 // single enrols a picture that must show one subject.

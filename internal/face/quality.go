@@ -25,13 +25,20 @@ const (
 	Sunglasses    QualityCode = "sunglasses"
 	MouthCovered  QualityCode = "mouth_covered"
 	Grey          QualityCode = "grey"
+	Drawn         QualityCode = "not_a_photograph"
 	FacesMultiple QualityCode = "faces_multiple"
 )
+
+// QualityCodes are all of them.
+var QualityCodes = []QualityCode{
+	TooSmall, Cropped, Blurred, TooDark, TooBright, UnevenLight, LowContrast, NotFrontal, EyesClosed, Occluded, Sunglasses, MouthCovered, Grey, Drawn, FacesMultiple,
+}
 
 // Quality is how well a face was captured.
 type Quality struct {
 	Score    float64         `json:"score"` // 0 unusable to 1 good
 	Codes    []QualityCode   `json:"codes"`
+	Advice   []Advice        `json:"advice"` // what to say to the person about the codes, the most important first
 	Measures QualityMeasures `json:"measures"`
 }
 
@@ -47,6 +54,11 @@ type QualityMeasures struct {
 	Colourful    float64 `json:"colourful"`     // mean distance from grey, 0 to 1
 	EyeDarkness  float64 `json:"eye_darkness"`  // luminance of the eye band over that of the cheeks
 	MouthUnlike  float64 `json:"mouth_unlike"`  // distance in colour of the lower face from the bridge of the nose
+	MouthDetail  float64 `json:"mouth_detail"`  // strength of the mouth's lines over that of the eyes'
+	LipRedness   float64 `json:"lip_redness"`   // how much redder than what is around them the lips are
+	EyeBalance   float64 `json:"eye_balance"`   // strength of the fainter eye's lines over that of the other's
+	FaintHalf    float64 `json:"faint_half"`    // strength of the median gradient over that of the strongest twentieth
+	FaintQuarter float64 `json:"faint_quarter"` // of the lower quartile, likewise
 	LandmarkFlag float64 `json:"landmark_flag"` // probability that the landmarks sit on a face
 	Faces        int     `json:"faces"`
 }
@@ -69,7 +81,6 @@ const (
 	frontalRoll       = 35.0
 	greyColourfulness = 0.012
 	darkEyes          = 0.42
-	unlikeMouth       = 0.30 // one in a hundred press photographs (dark beards) exceeds it; a surgical mask by far
 )
 
 // qualitySide is the size at which the face is judged; a smaller face is judged at its own size so that enlarging does not
@@ -83,7 +94,8 @@ const (
 func (a *Analyzer) Quality(p *vision.Pyramid, scene *Scene) Quality {
 	f := scene.Face()
 	if f.Landmarks == nil {
-		return Quality{Codes: []QualityCode{Occluded}, Measures: QualityMeasures{Faces: len(scene.Faces)}}
+		codes := []QualityCode{Occluded}
+		return Quality{Codes: codes, Advice: AdviceOn(codes), Measures: QualityMeasures{Faces: len(scene.Faces)}}
 	}
 	side := int(min(qualitySide, max(smallestJudged, f.EyeDistance*112/35))) // ArcFace's eyes are 35 of 112 pixels apart
 	colour := alignedView(p, f.Landmarks, side, 1)
@@ -97,7 +109,9 @@ func (a *Analyzer) Quality(p *vision.Pyramid, scene *Scene) Quality {
 	left, right := grey.Crop(part(side, 0.2, 0.2, 0.5, 0.95)).Brightness(), grey.Crop(part(side, 0.5, 0.2, 0.8, 0.95)).Brightness()
 	m.Unevenness = math.Abs(left-right) / max(0.02, (left+right)/2)
 	m.compareParts(colour, side)
-	return Quality{Score: m.score(f), Codes: m.codes(f, scene), Measures: m}
+	m.measureDetail(alignedView(p, f.Landmarks, detailSide, 1))
+	codes := m.codes(f, scene)
+	return Quality{Score: m.score(f), Codes: codes, Advice: AdviceOn(codes), Measures: m}
 }
 
 // part is a rectangle of the aligned face in shares of its side.
@@ -202,11 +216,12 @@ func (m QualityMeasures) codes(f *Face, scene *Scene) []QualityCode {
 		{UnevenLight, m.Unevenness > unevenHalves},
 		{LowContrast, m.Contrast < lowContrast},
 		{NotFrontal, math.Abs(f.Pose.Yaw) > frontalYaw || math.Abs(f.Pose.Pitch) > frontalPitch || math.Abs(f.Pose.Roll) > frontalRoll},
-		{EyesClosed, f.Eyes.Left.Closed && f.Eyes.Right.Closed},
-		{Occluded, m.LandmarkFlag < alignedFlag},
+		{EyesClosed, f.Eyes.Left.Closed && f.Eyes.Right.Closed || f.castDown() && m.Brightness >= darkBrightness && m.BurntOut <= burntOutShare},
+		{Occluded, m.occluded()},
 		{Sunglasses, m.EyeDarkness < darkEyes},
-		{MouthCovered, m.Colourful >= greyColourfulness && m.MouthUnlike > unlikeMouth},
+		{MouthCovered, m.mouthCovered()},
 		{Grey, m.Colourful < greyColourfulness},
+		{Drawn, m.drawn()},
 		{FacesMultiple, scene.Competing > 0},
 	} {
 		if c.holds {

@@ -306,38 +306,3 @@ func TestEyeAspect(t *testing.T) {
 		t.Error("the ends of the openness are not 0 and 1")
 	}
 }
-
-// alignedFace is an aligned face of plain skin with one band of another colour, in shares of the side from the top.
-func alignedFace(from, to float64, band [3]byte) *vision.RGB {
-	m := vision.NewRGB(qualitySide, qualitySide)
-	for i := range qualitySide * qualitySide {
-		colour := [3]byte{210, 160, 135}
-		if y := (float64(i/qualitySide) + 0.5) / qualitySide; y >= from && y < to {
-			colour = band
-		}
-		copy(m.Pix[3*i:], colour[:])
-	}
-	return m
-}
-
-func TestCoveredParts(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		aligned *vision.RGB
-		code    QualityCode
-	}{
-		"bare":           {alignedFace(0, 0, [3]byte{}), ""},
-		"surgical mask":  {alignedFace(0.6, 1, [3]byte{120, 170, 220}), MouthCovered},
-		"white mask":     {alignedFace(0.6, 1, [3]byte{225, 225, 225}), MouthCovered},
-		"shaded mouth":   {alignedFace(0.7, 1, [3]byte{140, 104, 88}), ""},
-		"dark glasses":   {alignedFace(0.38, 0.54, [3]byte{30, 28, 30}), Sunglasses},
-		"grey as a copy": {alignedFace(0, 1, [3]byte{128, 128, 128}), Grey},
-	} {
-		m := QualityMeasures{EyeDistance: 50, Sharpness: 0.4, Brightness: 0.5, Contrast: 0.2, LandmarkFlag: 1}
-		m.compareParts(c.aligned, qualitySide)
-		codes := m.codes(&Face{}, &Scene{})
-		if c.code == "" && len(codes) > 0 || c.code != "" && !slices.Equal(codes, []QualityCode{c.code}) {
-			t.Errorf("%s: codes %v, wanted %q; %+v", name, codes, c.code, m)
-		}
-	}
-}

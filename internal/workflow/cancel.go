@@ -18,6 +18,9 @@ func (s *Service) Cancel(ctx context.Context, scope ekyc.Scope, id ekyc.ID) (Job
 		if err := s.cancel(ctx, tx, scope, id); err != nil {
 			return err
 		}
+		if err := s.enter(ctx, tx, scope, ActCancel, id); err != nil {
+			return err
+		}
 		var err error
 		j, err = s.get(ctx, tx, scope, id)
 		return err

@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -14,28 +15,35 @@ import (
 
 // claim is a job that a worker holds, with the token that proves it.
 type claim struct {
-	Scope         ekyc.Scope `db:"-"`
-	Sparse        bool       `db:"-"` // its scope has nothing else under way
-	TenantID      ekyc.ID
-	Environment   ekyc.Environment
-	ID            ekyc.ID
-	SubjectID     ekyc.ID
-	KeyID         string
-	ReservationID ekyc.ID
-	Plan          string
-	PlanVersion   int
-	Weight        int
-	Entitlement   metering.Entitlement
-	Settings      Settings
-	WorkflowHash  string
-	Kept          bool
-	TraceParent   string
-	Request       []byte
-	Attempt       int
-	Failures      int
-	Interruptions int
-	LeaseToken    string
-	CreatedAt     time.Time
+	Scope           ekyc.Scope `db:"-"`
+	Sparse          bool       `db:"-"` // its scope has nothing else under way
+	TenantID        ekyc.ID
+	Environment     ekyc.Environment
+	ID              ekyc.ID
+	SubjectID       ekyc.ID
+	KeyID           string
+	ReservationID   ekyc.ID
+	Plan            string
+	PlanVersion     int
+	Weight          int
+	Entitlement     metering.Entitlement
+	Settings        json.RawMessage // the workflow's definition
+	WorkflowName    string
+	WorkflowVersion int
+	WorkflowHash    string
+	Kept            bool
+	TraceParent     string
+	Request         []byte
+	Attempt         int
+	Failures        int
+	Interruptions   int
+	LeaseToken      string
+	CreatedAt       time.Time
+}
+
+// workflow names what judges the job.
+func (c *claim) workflow() WorkflowResult {
+	return WorkflowResult{Name: c.WorkflowName, Version: c.WorkflowVersion, Hash: c.WorkflowHash}
 }
 
 // beginTurn makes claims one at a time: they take a millisecond, the work a thousand, and who decides alone decides fairly. A process
@@ -116,8 +124,8 @@ func (s *Service) charge(ctx context.Context, tx pgx.Tx, a account, clock, finis
 		update job set status = 'running', attempt = attempt + 1, lease_token = $4, lease_until = clock_timestamp() + $5::interval,
 			started_at = coalesce(started_at, clock_timestamp())
 		where tenant_id = $1 and environment = $2 and id = $3 and status = 'queued'
-		returning tenant_id, environment, id, subject_id, key_id, reservation_id, plan, plan_version, weight, entitlement, settings, workflow_hash,
-			kept, trace_parent, request, attempt, failures, interruptions, lease_token, created_at`,
+		returning tenant_id, environment, id, subject_id, key_id, reservation_id, plan, plan_version, weight, entitlement, settings,
+			coalesce(workflow_name, settings->>'name') as workflow_name, workflow_version, workflow_hash, kept, trace_parent, request, attempt, failures, interruptions, lease_token, created_at`,
 		a.Scope.Tenant, a.Scope.Environment, a.Job, rand.Text(), s.options.Lease).
 		Query(func(rows pgx.Rows) error {
 			found, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[claim])

@@ -145,6 +145,74 @@ func TestAKilledWorkersJobGoesOnAtEveryStep(t *testing.T) {
 	}
 }
 
+// TestAKilledWorkersJobGoesOnInItsPlan kills in the middle of plans that are not the usual one, and looks at which attempt did what.
+func TestAKilledWorkersJobGoesOnInItsPlan(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		workflow string
+		step     part
+		attempts map[part]int
+	}{
+		"in turn": {inTurn, partDocument, map[part]int{partSelfie: 1, partDocument: 2, partValidate: 2, partMatch: 2, partDecision: 2}},
+		"the live face is enrolled for the comparison alone": {`{"name": "a", "steps": [{"step": "ocr"}, {"step": "validate"}, {"step": "face_match"}]}`, partSelfie,
+			map[part]int{partDocument: 1, partValidate: 1, partFace: 2, partMatch: 2, partDecision: 2}},
+		"on demand": {`{"name": "b", "steps": [{"step": "ocr"}, {"step": "validate"}, {"step": "liveness", "after": ["validate"], "on_demand": true}],
+			"rules": [{"name": "passports", "when": "document.type == 'passport'", "then": "require_step", "step": "liveness"}]}`, partSelfie,
+			map[part]int{partDocument: 1, partValidate: 1, partSelfie: 2, partDecision: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			p := w.start(t, nil, swift(), 0)
+			sub := submission(newScope())
+			sub.Workflow = planned(t, c.workflow)
+			k := killable{World: w, Step: c.step, Marks: t.TempDir(), Workers: 1, StepMS: 5}
+			doomed := spawn(t, k)
+			id := submit(t, p, sub).ID
+			doomed.Wait()
+			spawn(t, k)
+			j := await(t, p, sub.Scope, id, Completed)
+			attempts := map[part]int{}
+			err := p.db.InTenant(t.Context(), sub.Scope, func(ctx context.Context, tx pgx.Tx) error {
+				rows, err := tx.Query(ctx, `select name, attempt from job_step where job_id = $1`, id)
+				if err != nil {
+					return err
+				}
+				var name part
+				var attempt int
+				_, err = pgx.ForEachRow(rows, []any{&name, &attempt}, func() error {
+					attempts[name] = attempt
+					return nil
+				})
+				return err
+			})
+			if err != nil || !maps.Equal(attempts, c.attempts) {
+				t.Errorf("%v: the parts come from the attempts %v", err, attempts)
+			}
+			if r := resultOfJob(t, j); r.Decision != ekyc.Accepted || reserved(t, p, sub.Scope) != 0 {
+				t.Errorf("%s", j.Result)
+			}
+		})
+	}
+}
+
+// TestAnAttemptAfterAStopBeginsNothing has the step beside the one that stopped fail at first.
+func TestAnAttemptAfterAStopBeginsNothing(t *testing.T) {
+	t.Parallel()
+	e := failing(partDocument, 1, ekyc.Errorf(ekyc.ErrUnavailable, "away"))
+	e.live = 0.1
+	p := newWorld(t).start(t, e, swift(), 1)
+	sub := submission(newScope())
+	sub.Workflow = planned(t, beside)
+	j := await(t, p, sub.Scope, submit(t, p, sub).ID, Completed)
+	if got := told(j.Steps); j.Attempt != 2 || got != "liveness completed, ocr skipped, validate skipped, face_match skipped, decision completed" {
+		t.Errorf("%d attempts, steps: %s", j.Attempt, got)
+	}
+	if e.count(partSelfie) != 1 || e.count(partDocument) != 1 || resultOfJob(t, j).Decision != ekyc.Rejected {
+		t.Errorf("%d and %d calls: %s", e.count(partSelfie), e.count(partDocument), j.Result)
+	}
+}
+
 // TestKillsAtRandomPointsLoseNothing kills one of two worker processes again and again, wherever it is.
 func TestKillsAtRandomPointsLoseNothing(t *testing.T) {
 	t.Parallel()

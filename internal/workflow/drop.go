@@ -31,7 +31,7 @@ func (s *Service) drop(ctx context.Context) error {
 func (s *Service) dropJob(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.ID) error {
 	var subject ekyc.ID
 	err := tx.QueryRow(ctx, `
-		update job set dropped_at = clock_timestamp(), request = null, annotations = null, result = null, trace_parent = ''
+		update job set dropped_at = clock_timestamp(), request = null, annotations = null, result = null, facts = null, trace_parent = ''
 		where tenant_id = $1 and environment = $2 and id = $3 and not kept and dropped_at is null and finished_at < clock_timestamp() - $4::interval
 		returning subject_id`, scope.Tenant, scope.Environment, id, dropAfter).Scan(&subject)
 	if errors.Is(err, pgx.ErrNoRows) { // an operator has put it back

@@ -17,33 +17,6 @@ import (
 // dropAfter is how long after its end a job holds what `store: false` says is not to be kept: within the hour, the sweep included.
 const dropAfter = 50 * time.Minute
 
-// complete is the end of a job that was decided: result, usage, events and state in one transaction.
-func (s *Service) complete(ctx context.Context, c *claim, p *progress, result *Result, decided Step) error {
-	return s.db.InTenant(ctx, c.Scope, func(ctx context.Context, tx pgx.Tx) error {
-		if err := s.hold(ctx, tx, c); err != nil {
-			return err
-		}
-		sealed, err := s.sealJSON(ctx, tx, c.Scope, c.SubjectID, resultOf(c.ID), result)
-		if err != nil {
-			return err
-		}
-		if err := insertStep(ctx, tx, c, partDecision, []Step{decided}, nil); err != nil {
-			return err
-		}
-		if err := s.end(ctx, tx, c.Scope, c.ID, Completed, nil, false, sealed); err != nil {
-			return err
-		}
-		if err := s.tell(ctx, tx, c, p, eventType(result.Decision), completedData(c, p, result)); err != nil {
-			return err
-		}
-		crossings, err := s.metering.Commit(ctx, tx, c.Scope, c.ReservationID, p.used(), metering.Source{Job: c.ID, KeyID: c.KeyID})
-		if err != nil {
-			return err
-		}
-		return s.TellCrossings(ctx, tx, c.Scope, crossings)
-	})
-}
-
 // fail is the end of a job that gave no answer: nothing is billed.
 func (s *Service) fail(ctx context.Context, c *claim, problem *ekyc.Error, deadLetter bool) error {
 	err := s.db.InTenant(ctx, c.Scope, func(ctx context.Context, tx pgx.Tx) error {
@@ -119,20 +92,14 @@ type eventData struct {
 	Reasons      []decision.Reason `json:"reasons,omitempty"`
 	Error        *Problem          `json:"error,omitempty"`
 	WorkflowHash string            `json:"workflow_hash,omitempty"`
+	ReviewID     ekyc.ID           `json:"review_id,omitempty"` // of a review that was opened
 	SubjectRef   string            `json:"subject_ref,omitempty"`
 	Metadata     map[string]string `json:"metadata,omitempty"`
 }
 
 // thin is the data without what belongs to the person or tells of them.
 func (d eventData) thin() eventData {
-	return eventData{JobID: d.JobID, SubjectID: d.SubjectID, Status: d.Status}
-}
-
-func completedData(c *claim, p *progress, r *Result) eventData {
-	return eventData{
-		JobID: c.ID, SubjectID: c.SubjectID, Status: Completed, Decision: r.Decision, Score: &r.Score, Reasons: r.Reasons,
-		WorkflowHash: c.WorkflowHash, SubjectRef: p.notes.SubjectRef, Metadata: p.notes.Metadata,
-	}
+	return eventData{JobID: d.JobID, SubjectID: d.SubjectID, Status: d.Status, ReviewID: d.ReviewID}
 }
 
 func eventType(d ekyc.Decision) string {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ekyc"
+	"ekyc/internal/review"
 )
 
 // Status is the state of a job.
@@ -47,10 +48,12 @@ type Job struct {
 	Metadata        map[string]string // nil once no longer kept
 	SubjectRef      string            // "" once no longer kept
 	Workflow        string            // its name
+	WorkflowVersion int               // 0 for jobs from before there were versions
 	WorkflowHash    string
 	Store           bool
 	DeadLetter      bool
-	CancelRequested bool // a running job that will be cancelled as soon as its worker learns of it
+	CancelRequested bool           // a running job that will be cancelled as soon as its worker learns of it
+	Review          *review.Review // nil where there is none; Get looks for it, lists do not
 }
 
 // Step is one step of a job as clients see it.
@@ -84,6 +87,7 @@ type row struct {
 	Attempt         int              `db:"attempt"`
 	CancelRequested bool             `db:"cancel_requested"`
 	Workflow        string           `db:"workflow"`
+	WorkflowVersion int              `db:"workflow_version"`
 	WorkflowHash    string           `db:"workflow_hash"`
 	Kept            bool             `db:"kept"`
 	CreatedAt       time.Time        `db:"created_at"`
@@ -93,13 +97,13 @@ type row struct {
 
 // columns are those of row, of a job called j.
 const columns = `j.tenant_id, j.environment, j.id, j.status, j.subject_id, j.key_id, j.error_code, j.error_message, j.dead_letter, j.attempt,
-	j.cancel_requested, j.settings->>'name' as workflow, j.workflow_hash, j.kept, j.created_at, j.started_at, j.finished_at`
+	j.cancel_requested, coalesce(j.workflow_name, j.settings->>'name') as workflow, j.workflow_version, j.workflow_hash, j.kept, j.created_at, j.started_at, j.finished_at`
 
 func (r row) job() Job {
 	j := Job{
 		ID: r.ID, Scope: ekyc.Scope{Tenant: r.TenantID, Environment: r.Environment}, Status: r.Status, Subject: r.SubjectID, KeyID: r.KeyID,
 		CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, Attempt: r.Attempt, Steps: []Step{},
-		Workflow: r.Workflow, WorkflowHash: r.WorkflowHash, Store: r.Kept, DeadLetter: r.DeadLetter, CancelRequested: r.CancelRequested,
+		Workflow: r.Workflow, WorkflowVersion: r.WorkflowVersion, WorkflowHash: r.WorkflowHash, Store: r.Kept, DeadLetter: r.DeadLetter, CancelRequested: r.CancelRequested,
 	}
 	if r.ErrorCode != nil {
 		j.Error = &Problem{Code: *r.ErrorCode}
@@ -126,6 +130,7 @@ type annotations struct {
 func annotationsOf(job ekyc.ID) string        { return string(job) + "/annotations" }
 func requestOf(job ekyc.ID) string            { return string(job) + "/request" }
 func resultOf(job ekyc.ID) string             { return string(job) + "/result" }
+func factsOf(job ekyc.ID) string              { return string(job) + "/facts" }
 func outcomeOf(job ekyc.ID, step part) string { return string(job) + "/step/" + string(step) }
 
 // Get gives one job with its result. Errors: ErrNotFound.
@@ -157,6 +162,11 @@ func (s *Service) get(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.
 	j := found[0].job()
 	if err := s.addSteps(ctx, tx, []*Job{&j}); err != nil {
 		return Job{}, err
+	}
+	if s.hooks.Reviews != nil && j.Status == Completed {
+		if j.Review, err = s.hooks.Reviews.OfJob(ctx, tx, scope, id); err != nil {
+			return Job{}, err
+		}
 	}
 	return j, s.open(ctx, tx, scope, &j, found[0].sealedParts)
 }
@@ -214,9 +224,15 @@ func (s *Service) addSteps(ctx context.Context, tx pgx.Tx, jobs []*Job) error {
 		return fmt.Errorf("read the steps: %w", err)
 	}
 	for _, j := range jobs {
-		slices.SortFunc(j.Steps, func(a, b Step) int { return slices.Index(stepOrder, a.Name) - slices.Index(stepOrder, b.Name) })
+		j.Steps = inOrder(j.Steps)
 	}
 	return nil
+}
+
+// inOrder sorts steps. One that was noted twice, by a program of another version, is told once.
+func inOrder(steps []Step) []Step {
+	slices.SortStableFunc(steps, func(a, b Step) int { return slices.Index(stepOrder, a.Name) - slices.Index(stepOrder, b.Name) })
+	return slices.CompactFunc(steps, func(a, b Step) bool { return a.Name == b.Name })
 }
 
 // Filter chooses jobs. The zero value chooses all.

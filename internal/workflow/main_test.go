@@ -18,12 +18,15 @@ import (
 	"ekyc"
 	"ekyc/internal/document"
 	"ekyc/internal/document/check"
+	"ekyc/internal/drafting"
 	"ekyc/internal/engine"
 	"ekyc/internal/face"
 	"ekyc/internal/face/liveness"
 	"ekyc/internal/metering"
 	"ekyc/internal/profile"
 	"ekyc/internal/queue"
+	"ekyc/internal/receipt"
+	"ekyc/internal/review"
 	"ekyc/internal/store"
 	"ekyc/internal/store/storetest"
 	"ekyc/internal/vault"
@@ -37,7 +40,7 @@ func TestMain(m *testing.M) {
 	if job := os.Getenv(workerVariable); job != "" {
 		os.Exit(workUntilKilled(job))
 	}
-	os.Exit(storetest.Main(m, &server, queue.Migrations, metering.Migrations, vault.Migrations, webhook.Migrations, Migrations))
+	os.Exit(storetest.Main(m, &server, queue.Migrations, metering.Migrations, vault.Migrations, webhook.Migrations, drafting.Migrations, review.Migrations, receipt.Migrations, Migrations))
 }
 
 // world is what processes share: a database, the root keys and a place for files.
@@ -63,6 +66,14 @@ type process struct {
 	vault  *vault.Vault
 	meter  *metering.Service
 	hooks  *webhook.Service
+	rooms  rooms
+}
+
+// rooms are those that have a part in a job's submission and end.
+type rooms struct {
+	drafts   *drafting.Service
+	reviews  *review.Service
+	receipts *receipt.Service
 }
 
 // open puts a process together. Close its db when it is no longer needed.
@@ -87,6 +98,7 @@ func (w world) open(ctx context.Context, e Engine, o Options, workers int) (*pro
 	p := &process{db: db, vault: vault.New(db, keys, files, vault.Options{Logger: quiet}), meter: metering.New(db)}
 	p.hooks = webhook.New(db, p.vault, keys, webhook.Options{Logger: quiet, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	p.Service = New(db, p.vault, p.meter, p.hooks, e, profile.New(profile.Options{}), o)
+	p.rooms = rooms{drafting.New(db, drafting.Options{}), review.New(db, p.vault, review.Options{}), receipt.New(db, p.vault, keys, receipt.Options{})}
 	options := queue.Options{Logger: quiet}
 	if workers > 0 {
 		options.Workers, options.Queues = river.NewWorkers(), map[string]int{queue.Turns: workers, queue.Prompt: 1}
@@ -140,11 +152,15 @@ func swift() Options {
 // synthetic is an engine of controlled durations and failures.
 type synthetic struct {
 	duration time.Duration
+	live     float64                                                       // of the selfie, 0 for 0.97
+	country  string                                                        // of the document
 	model    string                                                        // "" for one that all have
 	before   func(ctx context.Context, step part, photograph []byte) error // nil: nothing happens
 
-	mu    sync.Mutex
-	calls map[part]int
+	mu        sync.Mutex
+	calls     map[part]int
+	selfies   []engine.SelfieRequest // without the photographs
+	documents []engine.DocumentUpload
 }
 
 func (e *synthetic) step(ctx context.Context, name part, photograph []byte) error {
@@ -177,11 +193,30 @@ func (e *synthetic) Selfie(ctx context.Context, r engine.SelfieRequest) (*engine
 	if err := e.step(ctx, partSelfie, r.Frames[0]); err != nil {
 		return nil, err
 	}
-	return &engine.SelfieOutcome{
-		Step:     engine.Step{Name: engine.StepLiveness, Status: engine.StepCompleted},
-		Liveness: &liveness.Result{IsLive: true, SpoofType: ekyc.SpoofNone, Confidence: 0.97, LiveScore: 0.97, Zone: liveness.ZoneLive, Method: "passive"},
-		Sample:   e.sample(),
-	}, nil
+	e.mu.Lock()
+	e.selfies = append(e.selfies, engine.SelfieRequest{Hints: r.Hints, Challenge: r.Challenge, SkipLiveness: r.SkipLiveness, SkipEnrol: r.SkipEnrol})
+	e.mu.Unlock()
+	out := &engine.SelfieOutcome{Step: engine.Step{Name: engine.StepLiveness, Status: engine.StepSkipped}}
+	if !r.SkipLiveness {
+		out.Step.Status, out.Liveness = engine.StepCompleted, e.judge(len(r.Frames))
+	}
+	if !r.SkipEnrol {
+		out.Sample = e.sample()
+	}
+	return out, nil
+}
+
+// judge is a verdict on liveness by the score alone.
+func (e *synthetic) judge(frames int) *liveness.Result {
+	score := cmp.Or(e.live, 0.97)
+	r := &liveness.Result{IsLive: true, SpoofType: ekyc.SpoofNone, Confidence: score, LiveScore: score, Zone: liveness.ZoneLive, Method: "passive"}
+	if frames > 1 {
+		r.Method = "active"
+	}
+	if score < 0.5 {
+		r.IsLive, r.SpoofType, r.Zone, r.Confidence = false, ekyc.SpoofScreen, liveness.ZoneAttack, 1-score
+	}
+	return r
 }
 
 const plantedSurname = "PLANTEDSURNAME"
@@ -190,11 +225,21 @@ func (e *synthetic) Document(ctx context.Context, r engine.DocumentUpload) (*eng
 	if err := e.step(ctx, partDocument, r.Front); err != nil {
 		return nil, err
 	}
-	return &engine.DocumentOutcome{
-		OCR: engine.Step{Name: engine.StepOCR, Status: engine.StepCompleted}, Validate: engine.Step{Name: engine.StepValidate, Status: engine.StepCompleted},
-		Reading:    &document.Reading{Fields: map[document.Key]document.Field{document.Key(check.Surname): {Value: plantedSurname, Confidence: 0.9}}},
-		Validation: &check.Result{DocumentValid: true, Confidence: 0.96, Checks: []ekyc.Check{}}, Portrait: e.sample(),
-	}, nil
+	e.mu.Lock()
+	e.documents = append(e.documents, engine.DocumentUpload{Checks: r.Checks, At: r.At, SkipEnrol: r.SkipEnrol, SkipValidate: r.SkipValidate})
+	e.mu.Unlock()
+	out := &engine.DocumentOutcome{
+		OCR: engine.Step{Name: engine.StepOCR, Status: engine.StepCompleted}, Validate: engine.Step{Name: engine.StepValidate, Status: engine.StepSkipped},
+		Reading: &document.Reading{
+			Detected: document.Detected{Type: ekyc.Passport, Country: cmp.Or(e.country, "UTO")},
+			Fields:   map[document.Key]document.Field{document.Key(check.Surname): {Value: plantedSurname, Confidence: 0.9, Source: document.FromMRZ}},
+		},
+		Validation: &check.Result{DocumentValid: true, Confidence: 0.96, Checks: []ekyc.Check{}},
+	}
+	if !r.SkipEnrol {
+		out.Portrait = e.sample()
+	}
+	return out, nil
 }
 
 // Models stands for the comparison, which needs no engine but what it says of its models.

@@ -81,19 +81,21 @@ func (s *Service) Requeue(ctx context.Context, id ekyc.ID) (Job, error) {
 		return Job{}, err
 	}
 	err = s.db.InTenant(ctx, scope, func(ctx context.Context, tx pgx.Tx) (err error) {
-		j, err = s.requeue(ctx, tx, scope, id)
-		return err
+		if j, err = s.requeue(ctx, tx, scope, id); err != nil {
+			return err
+		}
+		return s.enter(ctx, tx, scope, ActRequeue, id)
 	})
 	return j, err
 }
 
 func (s *Service) requeue(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.ID) (Job, error) {
-	var dead, profile, gone, kept bool
-	var entitlement metering.Entitlement
+	var dead, gone bool
+	c := claim{Scope: scope, ID: id}
 	err := tx.QueryRow(ctx, `
-		select dead_letter, entitlement, uploads_gone_at is not null or request is null, profile, kept from job
+		select dead_letter, entitlement, uploads_gone_at is not null or request is null, subject_id, request, kept, settings, workflow_hash from job
 		where tenant_id = $1 and environment = $2 and id = $3 for update`,
-		scope.Tenant, scope.Environment, id).Scan(&dead, &entitlement, &gone, &profile, &kept)
+		scope.Tenant, scope.Environment, id).Scan(&dead, &c.Entitlement, &gone, &c.SubjectID, &c.Request, &c.Kept, &c.Settings, &c.WorkflowHash)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return Job{}, notFound()
@@ -104,14 +106,19 @@ func (s *Service) requeue(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id e
 	case gone:
 		return Job{}, noLongerHeld()
 	}
-	if err := s.holdUploads(ctx, tx, scope, id, kept); err != nil {
+	plan, err := s.planOf(&c)
+	if err != nil {
+		return Job{}, err
+	}
+	given, err := s.holdUploads(ctx, tx, &c)
+	if err != nil {
 		return Job{}, err
 	}
 	if err := s.putTurns(ctx, tx, 1); err != nil {
 		return Job{}, err
 	}
 	reservation, err := s.metering.Reserve(ctx, tx, scope, metering.Reserve{
-		Units: unitsOf(profile), Entitlement: entitlement, Job: id, Expires: s.options.KeepUploads + reservedBeyond,
+		Units: given.units(plan), Entitlement: c.Entitlement, Job: id, Expires: s.options.KeepUploads + reservedBeyond,
 	})
 	if err != nil {
 		return Job{}, err
@@ -131,17 +138,23 @@ func (s *Service) requeue(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id e
 	return r.job(), nil
 }
 
-// holdUploads lets the photographs of a dead letter last through its further attempts. Errors: ErrGone where one is no longer held.
-func (s *Service) holdUploads(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.ID, kept bool) error {
-	media, err := s.vault.MediaOfJob(ctx, tx, scope, id)
-	if err != nil {
-		return err
+// holdUploads lets the photographs of a dead letter last through its further attempts, and says what the job was given. Errors: ErrGone where one is no
+// longer held.
+func (s *Service) holdUploads(ctx context.Context, tx pgx.Tx, c *claim) (given, error) {
+	p := &progress{}
+	if err := s.readNotes(ctx, tx, c, p); err != nil {
+		return given{}, err
 	}
+	var err error
+	if p.media, err = s.vault.MediaOfJob(ctx, tx, c.Scope, c.ID); err != nil {
+		return given{}, err
+	}
+	g := p.given()
 	expired := func(m vault.Media) bool { return m.Expires != nil && !m.Expires.After(time.Now()) }
-	if len(media) == 0 || slices.ContainsFunc(media, expired) { // all of a job's expire at once
-		return noLongerHeld()
+	if len(p.media) == 0 && (g.Faces > 0 || g.Front) || slices.ContainsFunc(p.media, expired) { // all of a job's expire at once
+		return given{}, noLongerHeld()
 	}
-	return s.vault.KeepMediaOfJob(ctx, tx, scope, id, s.waits(kept)+reservedBeyond)
+	return g, s.vault.KeepMediaOfJob(ctx, tx, c.Scope, c.ID, s.waits(c.Kept)+reservedBeyond)
 }
 
 // Depth is the state of the queue, for metrics.

@@ -176,6 +176,12 @@ func TestWhatIsNotToBeStoredIsDropped(t *testing.T) {
 	if j := await(t, p, scope, keptID, Completed); j.Result == nil || j.Metadata == nil {
 		t.Error("what is to be kept was dropped too")
 	}
+	for id, want := range map[ekyc.ID]bool{keptID: true, unkeptID: false} {
+		var held bool
+		if err := p.db.SystemPool().QueryRow(t.Context(), `select facts is not null from job where id = $1`, id).Scan(&held); err != nil || held != want {
+			t.Errorf("the facts are held: %v, %v", held, err)
+		}
+	}
 }
 
 func TestUploadsOfADeadLetterWaitAndGo(t *testing.T) {

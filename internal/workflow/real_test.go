@@ -46,7 +46,6 @@ func TestTheSamplePersonIsAcceptedByTheRealModels(t *testing.T) {
 	sub := submission(scope)
 	sub.Selfie, sub.Front = [][]byte{pair.Selfie}, pair.Front
 	sub.KYA = &profile.Input{Surname: pair.Truth.Fields["surname"], GivenNames: pair.Truth.Fields["given_names"]}
-	sub.Workflow = Pinned{Settings: Settings{Document: DocumentSettings{SpecimensAllowed: true}}}
 	person := submit(t, p, sub)
 	nobody := submit(t, p, submission(scope))
 	j := await(t, p, scope, person.ID, Completed)

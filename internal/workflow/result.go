@@ -1,7 +1,6 @@
 package workflow
 
 import (
-	"context"
 	"time"
 
 	"ekyc"
@@ -11,18 +10,17 @@ import (
 	"ekyc/internal/engine"
 	"ekyc/internal/face"
 	"ekyc/internal/face/liveness"
-	"ekyc/internal/profile"
 )
 
 // Result is what a completed job answers, as JSON. It holds no embeddings.
 type Result struct {
 	decision.Result
 	UserMessages []decision.Text  `json:"user_messages"` // what the person may be told; empty where accepted
-	Liveness     *liveness.Result `json:"liveness"`      // nil where no face was found
+	Liveness     *liveness.Result `json:"liveness"`      // nil where no face was found, and, as the others, where the step did not run
 	Document     *DocumentResult  `json:"document"`      // nil where no document was found
 	Validation   *check.Result    `json:"validation"`
 	FaceMatch    *FaceMatchResult `json:"face_match"`
-	KYA          *KYAResult       `json:"kya"` // nil where the workflow has no profile checks, or they could not run
+	KYA          *KYAResult       `json:"kya"`
 	Workflow     WorkflowResult   `json:"workflow"`
 	Steps        []Step           `json:"steps"`
 }
@@ -54,8 +52,9 @@ type KYAResult struct {
 
 // WorkflowResult names the workflow that judged.
 type WorkflowResult struct {
-	Name string `json:"name"`
-	Hash string `json:"hash"`
+	Name    string `json:"name"`
+	Version int    `json:"version"` // 0 for jobs from before there were versions
+	Hash    string `json:"hash"`    // of everything that judged, with what the request had otherwise
 }
 
 // profileOutcome is the persisted outcome of the profile checks.
@@ -77,77 +76,78 @@ func (o *profileOutcome) evidence() decision.KYAEvidence {
 
 func (o *profileOutcome) ran() bool { return o != nil && o.Result != nil && o.Result.Evaluated > 0 }
 
-// checkProfile runs the profile checks against what the document says. What is wrong with the profile is an outcome.
-func (s *Service) checkProfile(ctx context.Context, c *claim, p *progress) (*profileOutcome, error) {
-	ctx, end := s.options.Span(ctx, "", string(partKYA))
-	start := time.Now()
-	in := *p.request.KYA
-	in.Document, in.At = documentFacts(p.document.Reading), c.CreatedAt
-	found, err := s.profile.Check(ctx, in)
-	end(err)
-	out := &profileOutcome{Step: Step{Name: string(partKYA), Status: string(engine.StepCompleted), DurationMS: milliseconds(time.Since(start))}}
-	switch code := ekyc.CodeOf(err); {
-	case err == nil:
-		out.Result = &KYAResult{Checks: found.Checks, Score: found.Score, Confidence: found.Confidence, Evaluated: found.Evaluated}
-	case isOurs(code):
-		return nil, err
-	default:
-		out.Step.Status, out.Step.Code = string(engine.StepFailed), code
-	}
-	return out, nil
-}
-
-// documentFacts is what the profile is compared with; nil where no document was read.
-func documentFacts(r *document.Reading) *profile.DocumentFacts {
-	if r == nil {
-		return nil
-	}
-	value := func(key check.Key) string { return r.Fields[document.Key(key)].Value }
-	country := r.Detected.Country
-	if r.Detected.CountryISO != "" {
-		country = r.Detected.CountryISO
-	}
-	return &profile.DocumentFacts{
-		GivenNames: value(check.GivenNames), Surname: value(check.Surname), FullName: value(check.FullName),
-		Country: country, Nationality: value(check.Nationality), DateOfBirth: value(check.DateOfBirth),
-	}
-}
-
 // used are the modules that gave an answer.
 func (p *progress) used() map[ekyc.Module]int64 {
 	used := map[ekyc.Module]int64{ekyc.ModuleWorkflow: 1}
-	for module, ran := range map[ekyc.Module]bool{
-		ekyc.ModuleLiveness: p.selfie.Liveness != nil, ekyc.ModuleOCR: p.document.Reading != nil,
-		ekyc.ModuleValidate: p.document.Validation != nil, ekyc.ModuleFaceMatch: p.match.Match != nil, ekyc.ModuleKYA: p.profile.ran(),
-	} {
-		if ran {
-			used[module] = 1
+	for _, step := range moduleSteps {
+		if p.answered(step) {
+			used[ekyc.Module(step)] = 1
 		}
 	}
 	return used
 }
 
-func resultFrom(c *claim, p *progress, verdict decision.Result, decided Step) *Result {
-	r := &Result{
-		Result: verdict, UserMessages: verdict.ForPerson(), Liveness: p.selfie.Liveness, Validation: p.document.Validation,
-		Workflow: WorkflowResult{Name: c.Settings.Name, Hash: c.WorkflowHash},
-		Steps:    stepsOf(p.selfie.Step, p.document.OCR, p.document.Validate, p.match.Step),
+// steps are those that ran and those that were spared, in the order in which they are reported.
+func (p *progress) steps() []Step {
+	steps := []Step{}
+	if p.selfie != nil {
+		steps = append(steps, stepsOf(p.selfie.Step)...)
 	}
+	if p.document != nil {
+		steps = append(steps, stepsOf(p.document.OCR)...)
+	}
+	if p.validation != nil {
+		steps = append(steps, p.validation.Step)
+	}
+	if p.match != nil {
+		steps = append(steps, stepsOf(p.match.Step)...)
+	}
+	if p.profile != nil {
+		steps = append(steps, p.profile.Step)
+	}
+	return inOrder(append(steps, p.spared()...))
+}
+
+// spared are the steps that an early stop has spared.
+func (p *progress) spared() []Step {
+	steps := []Step{}
+	for _, step := range p.skipped {
+		steps = append(steps, Step{Name: string(step), Status: string(engine.StepSkipped)})
+	}
+	return steps
+}
+
+// decide is the last step: the decision with everything that explains it.
+func (x *execution) decide() (*Result, Step, error) {
+	start := time.Now()
+	p := x.known
+	p.facts = x.facts()
+	verdict, err := x.plan.Decide(p.facts)
+	if err != nil {
+		return nil, Step{}, err
+	}
+	decided := Step{Name: string(partDecision), Status: string(engine.StepCompleted), DurationMS: milliseconds(time.Since(start))}
+	r := &Result{Result: verdict, UserMessages: verdict.ForPerson(), Steps: append(p.steps(), decided)}
 	if r.UserMessages == nil {
 		r.UserMessages = []decision.Text{}
 	}
-	if d := p.document.Reading; d != nil {
+	if p.selfie != nil {
+		r.Liveness = p.selfie.Liveness
+	}
+	if p.document != nil && p.document.Reading != nil {
+		d := p.document.Reading
 		r.Document = &DocumentResult{
 			Detected: d.Detected, Fields: d.Fields, Conflicts: d.Conflicts, MRZ: d.MRZ, Barcodes: d.Barcodes, Quality: d.Quality,
 		}
 	}
-	if p.match.Match != nil {
-		r.FaceMatch = &FaceMatchResult{Match: *p.match.Match, Live: p.selfie.Sample.Quality, Document: p.document.Portrait.Quality}
+	if p.validation != nil {
+		r.Validation = p.validation.Result
+	}
+	if p.match != nil && p.match.Match != nil {
+		r.FaceMatch = &FaceMatchResult{Match: *p.match.Match, Live: p.live().Sample.Quality, Document: p.document.Portrait.Quality}
 	}
 	if p.profile != nil {
 		r.KYA = p.profile.Result
-		r.Steps = append(r.Steps, p.profile.Step)
 	}
-	r.Steps = append(r.Steps, decided)
-	return r
+	return r, decided, nil
 }

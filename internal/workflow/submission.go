@@ -12,8 +12,10 @@ import (
 	"github.com/riverqueue/river"
 
 	"ekyc"
+	"ekyc/internal/drafting"
 	"ekyc/internal/face/liveness"
 	"ekyc/internal/metering"
+	"ekyc/internal/pipeline"
 	"ekyc/internal/profile"
 	"ekyc/internal/queue"
 	"ekyc/internal/store"
@@ -30,13 +32,14 @@ type Submission struct {
 	Weight      int // of the plan, from 1
 	Entitlement metering.Entitlement
 
+	// What the workflow has no use for is neither looked at nor stored.
 	Selfie      [][]byte // one photograph, or 2 to 32 frames, oldest first
 	Front, Back []byte   // Back may be empty
 	Hints       liveness.Hints
 	TypeHint    ekyc.DocumentType
 	CountryHint string
 	KYA         *profile.Input // nil: no profile was given
-	Workflow    Pinned         // of Pin; the zero value is the default workflow
+	Workflow    Pinned         // of Pin; the zero value is the workflow that the program brings
 
 	SubjectRef  string // the client's own name of the person; "" makes a new subject
 	CallbackURL string
@@ -62,6 +65,8 @@ const (
 
 // request is what the worker needs besides the photographs. It is personal data.
 type request struct {
+	Given       *given            `json:"given,omitempty"`
+	Commitments *commitments      `json:"commitments,omitempty"` // nil where no receipts are made
 	Hints       liveness.Hints    `json:"hints"`
 	Challenge   *liveness.Task    `json:"challenge,omitempty"`
 	TypeHint    ekyc.DocumentType `json:"type_hint,omitempty"`
@@ -74,12 +79,13 @@ type request struct {
 // vision.Inspect with the detail "image", ErrFramesCount, ErrInvalidArgument, ErrMissingField, ErrURLDenied, ErrQuotaExceeded,
 // ErrUnavailable, and those of Challenge and Also.
 func (s *Service) Submit(ctx context.Context, sub Submission) (Job, error) {
-	if sub.Workflow.Hash == "" {
+	if sub.Workflow.plan == nil {
 		var err error
-		if sub.Workflow, err = Pin(sub.Workflow.Settings, sub.Scope.Environment); err != nil {
+		if sub.Workflow, err = pin(&s.plans, pipeline.Default(), drafting.BuiltInVersion, Settings{}, sub.Scope.Environment); err != nil {
 			return Job{}, err
 		}
 	}
+	sub = sub.withoutUnneeded()
 	if err := s.examine(sub); err != nil {
 		return Job{}, err
 	}
@@ -107,6 +113,9 @@ func (s *Service) store(ctx context.Context, sub Submission) (j Job, err error) 
 
 // examine looks at everything that can be refused without the database.
 func (s *Service) examine(sub Submission) error {
+	if missing := sub.given().lacks(sub.Workflow.plan); len(missing) > 0 {
+		return missingField(missing...)
+	}
 	if err := sub.examinePhotographs(); err != nil {
 		return err
 	}
@@ -116,8 +125,8 @@ func (s *Service) examine(sub Submission) error {
 // Examine looks at everything of a submission that can be refused without the database and without its photographs, for those that take the
 // photographs later. Errors: ErrMissingField, ErrInvalidArgument, ErrURLDenied.
 func (s *Service) Examine(sub Submission) error {
-	if sub.KYA == nil && sub.Workflow.Settings.examinesProfile(false) {
-		return ekyc.Errorf(ekyc.ErrMissingField, "the workflow has the profile checks enabled and no profile was given").With("field", "kya")
+	if sub.KYA == nil && demandsProfile(sub.Workflow.plan) {
+		return missingField(needProfile).(*ekyc.Error).With("field", needProfile)
 	}
 	if sub.KYA != nil {
 		if _, err := s.validity.Check(context.Background(), *sub.KYA); err != nil { // looks nothing up
@@ -157,9 +166,9 @@ func (sub Submission) examinePhotographs() error {
 		name string
 		data []byte
 	}
-	uploads := []upload{{"front", sub.Front}}
-	if len(sub.Selfie) == 0 {
-		uploads = append(uploads, upload{"selfie", nil})
+	var uploads []upload
+	if sub.Front != nil {
+		uploads = append(uploads, upload{"front", sub.Front})
 	}
 	for _, frame := range sub.Selfie {
 		uploads = append(uploads, upload{"selfie", frame})
@@ -179,27 +188,12 @@ func (sub Submission) examinePhotographs() error {
 	return nil
 }
 
-// units are what the workflow can use: one of each module that it has, and one workflow.
-func (sub Submission) units() map[ekyc.Module]int64 {
-	return unitsOf(sub.Workflow.Settings.examinesProfile(sub.KYA != nil))
-}
-
-func unitsOf(profile bool) map[ekyc.Module]int64 {
-	units := map[ekyc.Module]int64{
-		ekyc.ModuleLiveness: 1, ekyc.ModuleOCR: 1, ekyc.ModuleValidate: 1, ekyc.ModuleFaceMatch: 1, ekyc.ModuleWorkflow: 1,
-	}
-	if profile {
-		units[ekyc.ModuleKYA] = 1
-	}
-	return units
-}
-
 // probe asks for the quota and takes nothing, so that who has none left cannot make the service write photographs. The submission itself
 // reserves last, since a reservation holds the tenant's counters until the transaction ends.
 func (s *Service) probe(ctx context.Context, sub Submission) error {
 	enough := errors.New("there is enough")
 	err := s.db.InTenant(ctx, sub.Scope, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := s.metering.Reserve(ctx, tx, sub.Scope, metering.Reserve{Units: sub.units(), Entitlement: sub.Entitlement})
+		_, err := s.metering.Reserve(ctx, tx, sub.Scope, metering.Reserve{Units: sub.given().units(sub.Workflow.plan), Entitlement: sub.Entitlement})
 		if err != nil {
 			return err
 		}
@@ -231,8 +225,14 @@ func (s *Service) submit(ctx context.Context, tx pgx.Tx, sub Submission) (Job, e
 	if err := s.putPhotographs(ctx, tx, sub, id, subject); err != nil {
 		return Job{}, err
 	}
+	commitments, err := s.commit(sub)
+	if err != nil {
+		return Job{}, err
+	}
+	brought := sub.given()
 	req, err := s.sealJSON(ctx, tx, sub.Scope, subject, requestOf(id), request{
-		Hints: sub.Hints, Challenge: task, TypeHint: sub.TypeHint, CountryHint: sub.CountryHint, KYA: sub.KYA, CallbackURL: sub.CallbackURL,
+		Given: &brought, Commitments: commitments, Hints: sub.Hints, Challenge: task,
+		TypeHint: sub.TypeHint, CountryHint: sub.CountryHint, KYA: sub.KYA, CallbackURL: sub.CallbackURL,
 	})
 	if err != nil {
 		return Job{}, err
@@ -248,7 +248,7 @@ func (s *Service) submit(ctx context.Context, tx pgx.Tx, sub Submission) (Job, e
 		return Job{}, err
 	}
 	reservation, err := s.metering.Reserve(ctx, tx, sub.Scope, metering.Reserve{
-		Units: sub.units(), Entitlement: sub.Entitlement, Job: id, Expires: s.options.KeepUploads + reservedBeyond,
+		Units: brought.units(sub.Workflow.plan), Entitlement: sub.Entitlement, Job: id, Expires: s.options.KeepUploads + reservedBeyond,
 	})
 	if err != nil {
 		return Job{}, err
@@ -268,11 +268,11 @@ func (s *Service) submit(ctx context.Context, tx pgx.Tx, sub Submission) (Job, e
 func insertJob(ctx context.Context, tx pgx.Tx, sub Submission, id, subject ekyc.ID, made bool, reservation ekyc.ID, request, annotations []byte) (row, error) {
 	rows, err := tx.Query(ctx, `
 		insert into job as j (tenant_id, environment, id, subject_id, made_subject, key_id, reservation_id, plan, plan_version, weight, entitlement,
-			settings, workflow_hash, profile, kept, trace_parent, request, annotations, created_at, available_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, clock_timestamp(), clock_timestamp())
+			settings, workflow_name, workflow_version, workflow_hash, profile, kept, trace_parent, request, annotations, created_at, available_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, clock_timestamp(), clock_timestamp())
 		returning `+columns,
 		sub.Scope.Tenant, sub.Scope.Environment, id, subject, made, sub.KeyID, reservation, sub.PlanName, sub.PlanVersion, max(sub.Weight, 1),
-		sub.Entitlement, sub.Workflow.Settings, sub.Workflow.Hash, sub.Workflow.Settings.examinesProfile(sub.KYA != nil), sub.Store,
+		sub.Entitlement, sub.Workflow.Definition, sub.Workflow.Name, sub.Workflow.Version, sub.Workflow.Hash, sub.KYA != nil, sub.Store,
 		sub.TraceParent, request, annotations)
 	if err != nil {
 		return row{}, fmt.Errorf("insert the job: %w", err)
@@ -284,6 +284,14 @@ func insertJob(ctx context.Context, tx pgx.Tx, sub Submission, id, subject ekyc.
 	return r, nil
 }
 
+// faceKind is the kind of the photographs of the face: one still, or the frames of a recording.
+func (sub Submission) faceKind() vault.MediaKind {
+	if len(sub.Selfie) > 1 {
+		return vault.MediaFrame
+	}
+	return vault.MediaSelfie
+}
+
 // putPhotographs stores the uploads for as long as the job needs them.
 func (s *Service) putPhotographs(ctx context.Context, tx pgx.Tx, sub Submission, job, subject ekyc.ID) error {
 	expires := time.Now().Add(s.options.KeepUploads)
@@ -293,14 +301,13 @@ func (s *Service) putPhotographs(ctx context.Context, tx pgx.Tx, sub Submission,
 		})
 		return err
 	}
-	kind := vault.MediaSelfie
-	if len(sub.Selfie) > 1 {
-		kind = vault.MediaFrame
-	}
 	for i, frame := range sub.Selfie {
-		if err := put(kind, i, frame); err != nil {
+		if err := put(sub.faceKind(), i, frame); err != nil {
 			return err
 		}
+	}
+	if sub.Front == nil {
+		return nil
 	}
 	if err := put(vault.MediaDocumentFront, 0, sub.Front); err != nil || len(sub.Back) == 0 {
 		return err

@@ -1,6 +1,11 @@
 // Package workflow runs verifications as jobs: it takes a submission into the queue, gives each tenant's jobs their fair turns, runs
 // their steps in the engine, decides, bills and tells.
 //
+// Which steps there are, and in which order, is the matter of a workflow (package pipeline). Its definition is pinned into the job at submission
+// with everything that the request has otherwise. A worker begins whatever the plan has ready, side by side; an early stop spares what has not
+// begun, and a step on demand runs where a rule asks for it. What a decision rests on is kept, sealed, so that it can be decided again under
+// another workflow. [Hooks] are the rooms that have a part in a job's submission and end.
+//
 // A job is one row; its state lives here and nowhere else. A River job on queue.Turns is no more than a turn: it takes the next job
 // that is due. Who takes one gets a lease with a token and keeps extending it; every later write of that worker checks the token, so a
 // worker that was taken for dead changes nothing any more. Each step is persisted when it is done and a later attempt goes on after it.
@@ -15,8 +20,11 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
+	"ekyc"
+	"ekyc/internal/drafting"
 	"ekyc/internal/engine"
 	"ekyc/internal/metering"
 	"ekyc/internal/profile"
@@ -51,11 +59,15 @@ type Options struct {
 	// KeepUploads is how long photographs wait for their job, and once more how long those of a dead letter wait for an operator; 0 for
 	// 72 h.
 	KeepUploads time.Duration
+	// Program is the version of this program, for receipts.
+	Program string
 	// Ready says whether the engine can work at this moment; while it cannot, this process takes no jobs. nil: it always can.
 	Ready func() bool
 	// Span, where set, opens a span of a trace: for a job with the trace parent (W3C) of its submission, for its steps with "".
-	Span   func(ctx context.Context, traceParent, name string) (context.Context, func(error))
-	Logger *slog.Logger // nil for slog.Default()
+	Span func(ctx context.Context, traceParent, name string) (context.Context, func(error))
+	// Entered, where set, enters an act into the audit log, in the transaction of the act.
+	Entered func(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, act Act, job ekyc.ID) error
+	Logger  *slog.Logger // nil for slog.Default()
 }
 
 const (
@@ -107,7 +119,7 @@ func (o Options) complete() Options {
 	return o
 }
 
-// Service takes, runs and shows jobs. It is safe for concurrent use once SetQueue was called.
+// Service takes, runs and shows jobs. It is safe for concurrent use once SetQueue, and SetHooks where there are hooks, was called.
 type Service struct {
 	db       *store.DB
 	queue    *queue.Client
@@ -117,6 +129,8 @@ type Service struct {
 	engine   Engine
 	profile  *profile.Checker
 	validity *profile.Checker // looks nothing up
+	hooks    Hooks
+	plans    drafting.Cache
 	options  Options
 	logger   *slog.Logger
 }
@@ -130,6 +144,9 @@ func New(db *store.DB, v *vault.Vault, m *metering.Service, w *webhook.Service, 
 
 // SetQueue gives the client that wakes workers; it may be one that only inserts.
 func (s *Service) SetQueue(client *queue.Client) { s.queue = client }
+
+// SetHooks gives the rooms that have a part in a job's submission and end. It comes before the first job.
+func (s *Service) SetHooks(h Hooks) { s.hooks = h }
 
 // Register adds the worker that takes turns. Its queue is queue.Turns, whose number of workers bounds the jobs that run at once.
 func (s *Service) Register(workers *river.Workers) { river.AddWorker(workers, &turnWorker{service: s}) }

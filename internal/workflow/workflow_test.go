@@ -131,9 +131,8 @@ func TestOneTransactionTakesASubmissionOrNothing(t *testing.T) {
 	late := submission(scope)
 	undone := errors.New("undone")
 	late.Also = func(context.Context, pgx.Tx, Job) error { return undone }
-	on := true
 	profileless := submission(scope)
-	profileless.Workflow = Pinned{Settings: Settings{KYA: KYASettings{Enabled: &on}}}
+	profileless.Workflow = with(t, `{"kya": {"enabled": true}}`)
 	wrong := submission(scope)
 	wrong.KYA = &profile.Input{Country: "QQQ"}
 	for name, c := range map[string]struct {

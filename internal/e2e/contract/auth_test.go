@@ -158,7 +158,7 @@ func TestStatesOfKeys(t *testing.T) {
 		if len(o.Security) == 0 || o.OperationId == "kya-check" {
 			continue
 		}
-		h := holdings{"jobs": "x", "keys": "x", "subjects": "x", "webhooks": "x", "deliveries": "x", "captures": "x"}
+		h := holdings{"jobs": "x", "keys": "x", "subjects": "x", "webhooks": "x", "deliveries": "x", "captures": "x", "workflows": "x", "reviews": "x"}
 		refused(t, o.String()+" without its scope", scoped.Do(t, o.method, h.fill(t, o.path), o.example(t)), 403, "scope_denied")
 	}
 	narrower := key(object{"scopes": []string{"admin"}})

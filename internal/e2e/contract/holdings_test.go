@@ -35,8 +35,10 @@ func newHoldings(t testing.TB, c *e2e.Client) holdings {
 	h["deliveries"] = post("/v1/webhooks/"+h["webhooks"]+"/ping", nil, 202, "delivery_id")
 	h["captures"] = post("/v1/captures", object{}, 201, "capture_id")
 	h["subjects"] = post("/v1/subjects", object{"subject_ref": "held"}, 201, "subject_id")
+	h["workflows"] = post("/v1/workflows", object{"definition": object{"name": "held"}}, 201, "workflow_id")
 	h["jobs"] = post("/v1/kyc/verify", blankVerification(), 202, "job_id")
 	c.AwaitJob(t, h["jobs"], patience)
+	h["reviews"] = reviewOf(t, c, h["jobs"])
 	return h
 }
 

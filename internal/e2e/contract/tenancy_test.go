@@ -39,7 +39,7 @@ func TestForeignIdentifiersDoNotExist(t *testing.T) {
 // snapshot is what the owner sees of everything that is held.
 func snapshot(t *testing.T, c *e2e.Client, held holdings) []byte {
 	var all []byte
-	for _, target := range []string{"/v1/keys/", "/v1/webhooks/", "/v1/subjects/", "/v1/jobs/", "/v1/captures/", "/v1/webhooks/deliveries/"} {
+	for _, target := range []string{"/v1/keys/", "/v1/webhooks/", "/v1/subjects/", "/v1/jobs/", "/v1/captures/", "/v1/workflows/", "/v1/reviews/", "/v1/webhooks/deliveries/"} {
 		parts := strings.Split(strings.Trim(target, "/"), "/")
 		a := c.Do(t, http.MethodGet, target+held[parts[len(parts)-1]], nil)
 		if a.Status != http.StatusOK {

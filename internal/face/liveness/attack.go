@@ -30,6 +30,12 @@ type AttackModel struct {
 	Scales    []float64 // KindCrop: sides of the crop in sides of the face box; nil for defaultScales
 	LiveIndex int       // KindCrop: the softmax class of the living
 	Weight    float64   // in the ensemble; 0 counts as the kind's own
+	// LiveFrom is, for KindCrop, the softmax value from which the network's makers call a face living: there its evidence counts as undecided. 0 for the
+	// shipped networks, whose mean was placed by the fusion.
+	LiveFrom float64
+	// Normalisation is, for KindCrop, how pixels become numbers; nil for blue-green-red bytes as they are.
+	Normalisation *vision.Normalisation
+	Interleaved   bool // KindCrop: the network's layout is NHWC instead of NCHW
 }
 
 const (
@@ -69,7 +75,7 @@ func (m AttackModel) crops(ctx context.Context, p *vision.Pyramid, box vision.Re
 	for _, scale := range scales {
 		input := p.Sample(insideCrop(box, scale, p.Native().Bounds()), side, side)
 		for _, view := range []*vision.RGB{input, input.Mirror()} {
-			out, err := m.Session.Run(ctx, vision.Planar(vision.Normalisation{Std: [3]float32{1, 1, 1}, BGR: true}, view))
+			out, err := m.Session.Run(ctx, m.tensor(view))
 			if err != nil {
 				return 0, err
 			}
@@ -80,6 +86,18 @@ func (m AttackModel) crops(ctx context.Context, p *vision.Pyramid, box vision.Re
 		}
 	}
 	return sum / float64(2*len(scales)), nil
+}
+
+// tensor arranges the pixels of a crop as the network wants them.
+func (m AttackModel) tensor(view *vision.RGB) vision.Tensor {
+	n := vision.Normalisation{Std: [3]float32{1, 1, 1}, BGR: true}
+	if m.Normalisation != nil {
+		n = *m.Normalisation
+	}
+	if m.Interleaved {
+		return vision.Interleaved(n, view)
+	}
+	return vision.Planar(n, view)
 }
 
 // tree is the log odds of the leaves' product against the makers' threshold.

@@ -44,7 +44,7 @@ func (a *Analyzer) look(ctx context.Context, p *vision.Pyramid, scene *face.Scen
 	sum, weights := 0.0, 0.0
 	for i, m := range a.attacks {
 		w := a.fusion.networkWeight(m)
-		sum, weights = sum+w*scores[i], weights+w
+		sum, weights = sum+w*a.fusion.ofNetwork(m, scores[i]), weights+w
 	}
 	if weights > 0 {
 		l.evidence["networks"] = sum / weights
@@ -85,7 +85,7 @@ func (l *look) score(f *Fusion) float64 { return f.score(l.evidence) }
 // by being sharp.
 func (l *look) gate() []face.QualityCode {
 	var codes []face.QualityCode
-	for _, c := range []face.QualityCode{face.TooSmall, face.TooDark, face.Occluded, face.MouthCovered} {
+	for _, c := range []face.QualityCode{face.TooSmall, face.TooDark, face.Occluded, face.MouthCovered, face.Grey, face.Drawn} { // a camera gives colour, and skin
 		if slices.Contains(l.quality.Codes, c) {
 			codes = append(codes, c)
 		}
@@ -120,7 +120,7 @@ func (l *look) checks(f *Fusion, scene *face.Scene) []ekyc.Check {
 }
 
 func (l *look) captureCheck() ekyc.Check {
-	c := ekyc.Check{Name: "capture_quality", Status: ekyc.Pass, Severity: ekyc.SeverityMinor, Message: "the capture is good enough for a verdict",
+	c := ekyc.Check{Name: "face_quality", Status: ekyc.Pass, Severity: ekyc.SeverityMinor, Message: "the capture is good enough for a verdict",
 		Evidence: ekyc.Evidence{"score": l.quality.Score, "sharpness": l.quality.Measures.Sharpness, "eye_distance": l.quality.Measures.EyeDistance}}
 	if gate := l.gate(); len(gate) > 0 {
 		c.Status, c.Message = ekyc.Warn, "the capture is too poor for a verdict of life; take the picture again"

@@ -63,6 +63,14 @@ func (f *Fusion) networkWeight(m AttackModel) float64 {
 	return f.Networks[m.Kind]
 }
 
+// ofNetwork is a network's evidence on the scale of the mean: one that says where it is undecided is so at Middle.
+func (f *Fusion) ofNetwork(m AttackModel, score float64) float64 {
+	if m.LiveFrom > 0 {
+		return score + f.Middle - logOdds(m.LiveFrom)
+	}
+	return score
+}
+
 // score joins the evidence. Without any network the rest can only lower an undecided score.
 func (f *Fusion) score(evidence map[string]float64) float64 {
 	z, any := evidence["networks"]

@@ -86,7 +86,7 @@ func TestPassive(t *testing.T) {
 		t.Errorf("a photograph of living people: %+v", r)
 	}
 	got := status(r)
-	for name, want := range map[string]ekyc.CheckStatus{"capture_quality": ekyc.Pass, "presentation_attack": ekyc.Pass, "periodic_pattern": ekyc.Pass, "blink": ekyc.NotEvaluable, "head_movement": ekyc.NotEvaluable} {
+	for name, want := range map[string]ekyc.CheckStatus{"face_quality": ekyc.Pass, "presentation_attack": ekyc.Pass, "periodic_pattern": ekyc.Pass, "blink": ekyc.NotEvaluable, "head_movement": ekyc.NotEvaluable} {
 		if got[name] != want {
 			t.Errorf("%s is %q instead of %q", name, got[name], want)
 		}

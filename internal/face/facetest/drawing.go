@@ -1,4 +1,4 @@
-package face_test
+package facetest
 
 import (
 	"math"
@@ -6,9 +6,9 @@ import (
 	"ekyc/internal/vision"
 )
 
-// drawFace paints a plain frontal face of the given width about a centre: skin, hair, brows, eyes, nose and mouth with soft
+// DrawFace paints a plain frontal face of the given width about a centre: skin, hair, brows, eyes, nose and mouth with soft
 // shading. It is no photograph, but enough of a face for the networks to find and to align.
-func drawFace(m *vision.RGB, c vision.Point, width, turn float64, eyesOpen bool) {
+func DrawFace(m *vision.RGB, c vision.Point, width, turn float64, eyesOpen bool) {
 	sin, cos := math.Sincos(turn)
 	for y := range m.Height {
 		for x := range m.Width {
@@ -65,12 +65,43 @@ func faceColour(u, v float64, eyesOpen bool) ([3]byte, bool) {
 	return [3]byte{byte(r * light), byte(g * light), byte(b * light)}, true
 }
 
-// scene is a grey wall with the given faces on it.
-func paintScene(width, height int, draw func(m *vision.RGB)) *vision.Pyramid {
-	m := vision.NewRGB(width, height)
-	for i := range m.Pix {
-		m.Pix[i] = byte(150 + (i/3%width)*40/width)
-	}
+// PaintScene is a grey wall with what is drawn on it.
+func PaintScene(width, height int, draw func(m *vision.RGB)) *vision.Pyramid {
+	m := wall(width, height)
 	draw(m)
 	return vision.NewPyramid(m)
+}
+
+// Sketch draws the person with dark lines on paper, as a pencil does.
+func (p *Person) Sketch() *vision.RGB {
+	grey := p.Picture.Gray()
+	soft := p.Picture.Blur().Gray()
+	m := vision.NewRGB(grey.Width, grey.Height)
+	paper := [3]float64{246, 241, 228}
+	for y := 1; y < grey.Height-1; y++ {
+		for x := 1; x < grey.Width-1; x++ {
+			at := y*grey.Width + x
+			gx := float64(soft.Pix[at+1]) - float64(soft.Pix[at-1])
+			gy := float64(soft.Pix[at+grey.Width]) - float64(soft.Pix[at-grey.Width])
+			ink := min(1, max(0, math.Hypot(gx, gy)-8)/30)
+			for c := range 3 {
+				m.Pix[3*at+c] = level(paper[c] * (1 - 0.85*ink))
+			}
+		}
+	}
+	return m
+}
+
+// Cartoon paints the person in a few flat colours.
+func (p *Person) Cartoon() *vision.RGB {
+	const steps = 40.0 // grey levels from one colour to the next
+	soft := p.Picture
+	for range 6 {
+		soft = soft.Blur()
+	}
+	m := vision.NewRGB(soft.Width, soft.Height)
+	for i, v := range soft.Pix {
+		m.Pix[i] = level(steps * math.Round(float64(v)/steps))
+	}
+	return m
 }

@@ -1,0 +1,60 @@
+package workflow
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ekyc"
+	"ekyc/internal/decision"
+	"ekyc/internal/pipeline"
+	"ekyc/internal/receipt"
+	"ekyc/internal/review"
+)
+
+// Hooks are what other rooms do when a job is decided, and where a workflow's name leads. Each may be nil, and is then not part of the
+// service. They run in the transaction of the job's end or submission: an error of theirs undoes it, and the attempt counts as a fault.
+type Hooks struct {
+	Library  Library
+	Reviews  Reviews
+	Receipts Receipts
+	Shadows  Shadows
+}
+
+// Library knows the workflows of a scope; a drafting.Service is one.
+type Library interface {
+	// Resolve gives the newest published version of a workflow, with its number from 1. With the name "" it gives the scope's default.
+	// The definition is the caller's own. Errors: ErrNotFound where there is none.
+	Resolve(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, name string) (*pipeline.Definition, int, error)
+}
+
+// Reviews keeps the queue of the cases that a person has to look at; a review.Service is one.
+type Reviews interface {
+	// Open puts a case into the queue and gives it its identifier.
+	Open(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, c review.Case) (ekyc.ID, error)
+	// OfJob gives the review of a job; nil where there is none.
+	OfJob(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, job ekyc.ID) (*review.Review, error)
+}
+
+// Receipts signs decisions; a receipt.Service is one.
+type Receipts interface {
+	// Issue signs what was decided and stores it.
+	Issue(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, f receipt.Facts) error
+}
+
+// Shadows decides a job once more under other workflows.
+type Shadows interface {
+	After(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, c ShadowCase) error
+}
+
+// ShadowCase is a decided job with everything that another workflow needs to decide it.
+type ShadowCase struct {
+	Job      ekyc.ID
+	Subject  ekyc.ID
+	Workflow WorkflowResult
+	Facts    *pipeline.Facts
+	Result   *decision.Result // as it was decided
+	At       time.Time
+	Kept     bool // false: store was false
+}
