@@ -105,11 +105,14 @@ func evaluating() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), longestEvaluation)
 }
 
-// Stopped is the first early stop of a step whose condition holds; nil: go on.
+// Stopped is the first early stop of a step whose condition holds; nil: go on. A step that gave no answer ends nothing, as in Decide: a person looks.
 func (p *Pipeline) Stopped(after StepName, f *Facts) *Stop {
 	ctx, cancel := evaluating()
 	defer cancel()
 	v := p.view(f)
+	if v.state(after) != decision.Ran {
+		return nil
+	}
 	for _, s := range p.stops[after] {
 		if holds, err := s.holds(ctx, v); err == nil && holds {
 			return s.Stop
