@@ -242,9 +242,7 @@ func (r *replaying) read(ctx context.Context, tx pgx.Tx) ([]replayRow, error) {
 	query, values := `select id, subject_id, decided_at, workflow_hash, facts, result from job
 		where tenant_id = $1 and environment = $2 and facts is not null and result is not null`, []any{r.scope.Tenant, r.scope.Environment}
 	add := func(condition string, more ...any) {
-		for _, value := range more {
-			values = append(values, value)
-		}
+		values = append(values, more...)
 		query += fmt.Sprintf(condition, len(values)-len(more)+1, len(values))
 	}
 	if r.query.Workflow != "" {
