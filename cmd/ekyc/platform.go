@@ -247,7 +247,7 @@ func (f *serviceFlags) assemble(p *platform, r role) error {
 	p.onClose(func() error { p.admission.Close(); return nil })
 	p.metering = metering.New(p.db)
 	p.vault = vault.New(p.db, p.keyring, files, vault.Options{Logger: p.logger})
-	p.webhooks = webhook.New(p.db, p.vault, p.keyring, webhook.Options{AllowedNetworks: f.WebhookAllow, Logger: p.logger, Transport: otelTransport, TraceParent: traceParent, Resume: resumeTrace})
+	p.webhooks = webhook.New(p.db, p.vault, p.keyring, webhook.Options{AllowedNetworks: f.WebhookAllow, Logger: p.logger, Transport: otelTransport, TraceParent: traceParent, Resume: resumeTrace, Checkpoint: p.audit.Latest})
 	p.repeats = idempotency.New(p.db, p.vault, idempotency.Options{Logger: p.logger})
 	p.challenges = challenge.New(p.db, p.vault)
 	p.captures = capture.New(p.db, p.vault)

@@ -12,7 +12,6 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"ekyc"
-	"ekyc/internal/audit"
 	"ekyc/internal/decision"
 	"ekyc/internal/receipt"
 	"ekyc/internal/review"
@@ -21,17 +20,9 @@ import (
 
 // openReviews makes the rooms that go on where a job ends: the queue of cases for people, and the receipts of decisions.
 func (p *platform) openReviews() error {
-	p.receipts = receipt.New(p.db, p.vault, p.keyring, receipt.Options{Program: programVersion(), Log: checkpoints{p.audit}, Logger: p.logger})
+	p.receipts = receipt.New(p.db, p.vault, p.keyring, receipt.Options{Program: programVersion(), Log: p.audit, Logger: p.logger})
 	p.reviews = review.New(p.db, p.vault, review.Options{Verdict: p.verdict, Decided: p.reviewed})
 	return p.observeReviews()
-}
-
-// checkpoints gives receipts those of the audit log.
-type checkpoints struct{ log *audit.Log }
-
-func (c checkpoints) Checkpoint(ctx context.Context) (string, error) {
-	found, err := c.log.Checkpoint(ctx)
-	return string(found.Note), err
 }
 
 // verdict is what the program had found about a job: what the score alone would give, and the rules that capped the decision.

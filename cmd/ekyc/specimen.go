@@ -32,18 +32,19 @@ type specimenOutput struct {
 // SpecimenMakeCmd is `ekyc specimen make`, the default.
 type SpecimenMakeCmd struct {
 	specimenOutput
-	Seed       uint64           `help:"Seed; the same seed gives the same bytes." default:"1"`
-	Count      int              `help:"Number of documents." default:"8"`
-	Kind       []specimen.Kind  `help:"Kinds, taken in turn: passport, id_card_td1, id_card_td2, visa_a, visa_b, residence_permit, driving_licence_eu, driving_licence_aamva, id_card_national, driving_licence_national. All when not given." placeholder:"KIND,…"`
-	Form       []specimen.Form  `help:"Forms, taken in turn: clean, photo, attack. All when not given." placeholder:"FORM,…"`
-	Scene      []specimen.Scene `help:"Scenes of the photographs, taken in turn: plain, fingers, patterned, quarter_turn, mirrored, two_documents, both_sides, scan, page. Plain when not given." placeholder:"SCENE,…"`
-	Issuer     string           `help:"Issuing state as in a machine readable zone: UTO, D, FRA, ESP, ITA, NLD, POL, PRT, SWE, USA, and 31 more from AUT to ZAF. Any when not given." placeholder:"CODE"`
-	Difficulty *float64         `help:"0 (flat, sharp, evenly lit) to 1 (tilted, blurred, noisy, glare, shadow). Each document draws its own when not given." placeholder:"0..1"`
-	Width      int              `help:"Width of the photographs in pixels." default:"4000"`
-	Height     int              `help:"Height of the photographs in pixels." default:"3000"`
-	At         time.Time        `help:"Reference date from which validity is reckoned." default:"2026-01-01" format:"2006-01-02" placeholder:"DATE"`
-	Figures    bool             `help:"Draw figures instead of the photographs of people; needs no models."`
-	Labels     bool             `help:"Also write labels.json, so that ekyc bench can measure on the parent folder."`
+	Seed       uint64                `help:"Seed; the same seed gives the same bytes." default:"1"`
+	Count      int                   `help:"Number of documents." default:"8"`
+	Kind       []specimen.Kind       `help:"Kinds, taken in turn: passport, id_card_td1, id_card_td2, visa_a, visa_b, residence_permit, driving_licence_eu, driving_licence_aamva, id_card_national, driving_licence_national. All when not given." placeholder:"KIND,…"`
+	Form       []specimen.Form       `help:"Forms, taken in turn: clean, photo, attack. All when not given." placeholder:"FORM,…"`
+	Scene      []specimen.Scene      `help:"Scenes of the photographs, taken in turn: plain, fingers, patterned, quarter_turn, mirrored, two_documents, both_sides, scan, page. Plain when not given." placeholder:"SCENE,…"`
+	Attack     []specimen.AttackKind `help:"Forgeries of the form attack, taken in turn: photo_replaced, field_edited, mrz_edited, screen_recapture, print_recapture, monochrome_copy, area_cloned, field_retouched, field_spliced, portrait_pasted. All when not given." placeholder:"ATTACK,…"`
+	Issuer     string                `help:"Issuing state as in a machine readable zone: UTO, D, FRA, ESP, ITA, NLD, POL, PRT, SWE, USA, and 31 more from AUT to ZAF. Any when not given." placeholder:"CODE"`
+	Difficulty *float64              `help:"0 (flat, sharp, evenly lit) to 1 (tilted, blurred, noisy, glare, shadow). Each document draws its own when not given." placeholder:"0..1"`
+	Width      int                   `help:"Width of the photographs in pixels." default:"4000"`
+	Height     int                   `help:"Height of the photographs in pixels." default:"3000"`
+	At         time.Time             `help:"Reference date from which validity is reckoned." default:"2026-01-01" format:"2006-01-02" placeholder:"DATE"`
+	Figures    bool                  `help:"Draw figures instead of the photographs of people; needs no models."`
+	Labels     bool                  `help:"Also write labels.json, so that ekyc bench can measure on the parent folder."`
 }
 
 // Run makes the files.
@@ -52,7 +53,7 @@ func (s *SpecimenMakeCmd) Run(ctx context.Context, c *console) error {
 		return ekyc.Errorf(ekyc.ErrInvalidArgument, "--count must be at least 1")
 	}
 	order := specimen.Order{
-		Seed: s.Seed, Kinds: s.Kind, Forms: s.Form, Scenes: s.Scene, Issuer: s.Issuer, Difficulty: s.Difficulty, Width: s.Width, Height: s.Height, At: s.At,
+		Seed: s.Seed, Kinds: s.Kind, Forms: s.Form, Scenes: s.Scene, Attacks: s.Attack, Issuer: s.Issuer, Difficulty: s.Difficulty, Width: s.Width, Height: s.Height, At: s.At,
 	}
 	if err := order.Validate(); err != nil {
 		return err

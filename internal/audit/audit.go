@@ -59,6 +59,7 @@ type Log struct {
 	mutex  sync.Mutex
 	signer note.Signer // once it has been read
 	public string      // verifier key of it
+	latest latest
 }
 
 // New makes a Log. Nothing is sequenced before Run.

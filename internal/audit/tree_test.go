@@ -85,6 +85,36 @@ func TestManySequencers(t *testing.T) {
 	}
 }
 
+// TestNobodyWaitsLongForTheLatestCheckpoint, however many ask while every connection is taken; they get the one that was known.
+func TestNobodyWaitsLongForTheLatestCheckpoint(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.fill(3)
+	_, l := b.another()
+	known, err := l.Latest(t.Context())
+	b.must(err)
+	pool := l.db.ServicePool()
+	for range pool.Config().MaxConns {
+		c, err := pool.Acquire(t.Context())
+		b.must(err)
+		t.Cleanup(c.Release)
+	}
+	time.Sleep(latestFresh)
+	began := time.Now()
+	var asking sync.WaitGroup
+	for range 40 {
+		asking.Go(func() {
+			if text, _ := l.Latest(t.Context()); text != known || known == "" {
+				t.Errorf("latest is %q, want %q", text, known)
+			}
+		})
+	}
+	asking.Wait()
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("forty who asked took %s", took)
+	}
+}
+
 func TestCheckpoints(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -31,9 +31,10 @@ type Sealer interface {
 	Open(purpose string, sealed []byte) ([]byte, error)
 }
 
-// Log is the audit log, of which receipts carry the latest checkpoint.
+// Log is the audit log, of which receipts carry the latest checkpoint; an audit.Log is one.
 type Log interface {
-	Checkpoint(ctx context.Context) (string, error)
+	// Latest gives the signed note, soon. With an error comes the last one that was known.
+	Latest(ctx context.Context) (string, error)
 }
 
 // Options tune the service; the zero value serves.
@@ -50,7 +51,6 @@ type Service struct {
 	sealer  Sealer
 	options Options
 	keys    keyring
-	latest  latest
 }
 
 // New makes a service.
@@ -165,7 +165,7 @@ func (s *Service) sign(ctx context.Context, tx pgx.Tx, kept row, r Receipt) erro
 	}
 	r.KeyID, r.IssuedAt = key.id, at
 	if s.options.Log != nil {
-		if r.Checkpoint, err = s.latest.get(ctx, s.options.Log); err != nil { // a decision does not wait for the log
+		if r.Checkpoint, err = s.options.Log.Latest(ctx); err != nil { // a decision does not wait for the log
 			s.options.Logger.WarnContext(ctx, "a receipt is issued without the audit log's latest checkpoint", "job", r.Job, "error.message", err.Error())
 		}
 	}

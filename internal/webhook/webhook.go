@@ -80,6 +80,9 @@ type Options struct {
 	// An event keeps the trace in which it was published for its deliveries.
 	TraceParent func(ctx context.Context) string
 	Resume      func(ctx context.Context, traceParent string) context.Context
+	// Checkpoint, where set, gives the audit log's latest checkpoint, soon, which every delivery carries away: who keeps one can tell later
+	// whether the log was changed. With an error comes the last one that was known.
+	Checkpoint func(ctx context.Context) (string, error)
 	// Logger; nil for slog.Default().
 	Logger *slog.Logger
 }

@@ -1,7 +1,9 @@
 package contract
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"golang.org/x/mod/sumdb/note"
 
 	"ekyc/internal/e2e"
 )
@@ -84,6 +87,13 @@ func TestWebhookEndpoints(t *testing.T) {
 	json.Unmarshal(body, &event)
 	if len(event) != 4 || string(event["type"]) != `"ping"` || string(event["id"]) != `"`+header.Get("webhook-id")+`"` || event["created_at"] == nil || event["data"] == nil {
 		t.Errorf("the event is %s", body)
+	}
+	// Whoever keeps what comes with a delivery can tell later whether the audit log was changed.
+	spread, err := base64.StdEncoding.DecodeString(header.Get("Ekyc-Audit-Checkpoint"))
+	latest, _ := checkpointOf(t, c)
+	verifier, badKey := note.NewVerifier(latest.Verifier)
+	if n, badNote := note.Open(spread, note.VerifierList(verifier)); errors.Join(err, badKey, badNote) != nil || !strings.HasPrefix(n.Text, verifier.Name()+"\n") {
+		t.Errorf("the checkpoint of a delivery is %q: %v", spread, errors.Join(err, badKey, badNote))
 	}
 	type detail struct {
 		Status, URL, Body string
