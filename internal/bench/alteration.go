@@ -17,8 +17,10 @@ import (
 type AlterationResult struct {
 	Genuine AlterationRates            `json:"genuine"` // its rates are false alarms
 	Kinds   map[string]AlterationRates `json:"kinds,omitempty"`
-	// Covered are the forgeries of fields that a machine readable zone or a bar code of the same picture states.
-	Covered AlterationRates `json:"covered"`
+	// Covered are the forgeries of fields that a machine readable zone or a bar code of the same document states, CoveredRead those of them where
+	// both that and print gave the field, or where the digits of the zone tell.
+	Covered     AlterationRates `json:"covered"`
+	CoveredRead AlterationRates `json:"covered_read"`
 	// Traces are the rates of single traces, by trace and then by kind of forgery ("genuine" for none), at the measure of a suspicion.
 	Traces map[string]map[string]Rate `json:"traces"`
 }
@@ -46,9 +48,9 @@ var covered = []string{"document_number", "surname", "date_of_birth", "date_of_e
 
 // alterations counts over all pictures.
 type alterations struct {
-	kinds   map[string]*alterationTally
-	covered alterationTally
-	traces  map[string]map[string]*tally
+	kinds                map[string]*alterationTally
+	covered, coveredRead alterationTally
+	traces               map[string]map[string]*tally
 }
 
 type alterationTally struct{ suspected, found, contradicted, noticed tally }
@@ -67,10 +69,20 @@ func (t *alterationTally) rates() AlterationRates {
 // genuine stands for no forgery.
 const genuine = "genuine"
 
-// add counts one picture; a picture that could not be read tells nothing. It gives the names of the checks that raise a false alarm.
-func (a *alterations) add(l documentLabel, r *document.Reading, verdict check.Result) (alarms []string) {
+// twiceRead says whether print and a machine readable zone or a bar code both gave a field.
+func twiceRead(r *document.Reading, key document.Key) bool {
+	print, coded := false, false
+	for _, f := range r.Readings[key] {
+		print, coded = print || f.Source == document.FromVisual, coded || f.Source != document.FromVisual
+	}
+	return print && coded
+}
+
+// add counts one picture; a picture that could not be read tells nothing. It gives the names of the checks that raise a false alarm, or what was
+// missed of a forgery that the document itself contradicts.
+func (a *alterations) add(l documentLabel, r *document.Reading, verdict check.Result) (alarms []string, missed string) {
 	if len(r.Sides) == 0 {
-		return nil
+		return nil, ""
 	}
 	kind := l.Attack
 	if kind == "" {
@@ -93,6 +105,13 @@ func (a *alterations) add(l documentLabel, r *document.Reading, verdict check.Re
 	a.kinds[kind].add(suspected, found, contradicted)
 	if slices.Contains(covered, l.AttackField) && (len(l.MRZ) > 0 || len(r.Barcodes) > 0) {
 		a.covered.add(suspected, found, contradicted)
+		read := twiceRead(r, document.Key(l.AttackField))
+		if read {
+			a.coveredRead.add(suspected, found, contradicted)
+		}
+		if !contradicted {
+			missed = fmt.Sprintf("%s of %s not contradicted, read twice: %v", l.Attack, l.AttackField, read)
+		}
 	}
 	for trace, v := range r.Traces {
 		name := string(trace)
@@ -105,9 +124,9 @@ func (a *alterations) add(l documentLabel, r *document.Reading, verdict check.Re
 		a.traces[name][kind].add(v >= suspicion)
 	}
 	if kind != genuine {
-		return nil
+		return nil, missed
 	}
-	return alarms
+	return alarms, ""
 }
 
 // suspicion is the measure from which a check warns.
@@ -118,7 +137,7 @@ func newAlterations() *alterations {
 }
 
 func (a *alterations) result() *AlterationResult {
-	r := &AlterationResult{Covered: a.covered.rates(), Kinds: map[string]AlterationRates{}, Traces: map[string]map[string]Rate{}}
+	r := &AlterationResult{Covered: a.covered.rates(), CoveredRead: a.coveredRead.rates(), Kinds: map[string]AlterationRates{}, Traces: map[string]map[string]Rate{}}
 	for kind, t := range a.kinds {
 		if kind == genuine {
 			r.Genuine = t.rates()
@@ -147,6 +166,7 @@ func (r *AlterationResult) print(w io.Writer) {
 	}
 	if r.Covered.Noticed.N > 0 {
 		row("fields under a zone or bar code", r.Covered)
+		row("those that both gave", r.CoveredRead)
 	}
 	for _, trace := range forensic.Traces() {
 		kinds := r.Traces[string(trace)]

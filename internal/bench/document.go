@@ -119,8 +119,10 @@ func (b *Bench) readOne(ctx context.Context, l documentLabel, count *documentCou
 		count.negatives.add(verdict.DocumentValid)
 		return nil
 	}
-	if alarms := count.alterations.add(l, reading, verdict); len(alarms) > 0 {
+	if alarms, missed := count.alterations.add(l, reading, verdict); len(alarms) > 0 {
 		b.fault("alterations/"+l.File, strings.Join(alarms, " "))
+	} else if missed != "" {
+		b.fault("covered/"+l.File, missed)
 	}
 	count.identity(l, reading)
 	if wrong := count.places.add(l, reading); wrong != "" {

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
@@ -14,26 +15,73 @@ const anchoredShare = 0.9
 // anchor finds in the print the values that a machine readable zone or a bar code states, where their captions could not be read: the print
 // has the marks of letters that the zone leaves out, and its place. What the captions point at comes first, so a print that says something
 // else than the zone is not passed over.
-func (v *visual) anchor(stated map[Key]Field) {
-	for _, key := range []Key{KeySurname, KeyGivenNames, KeyDocumentNumber, KeyDateOfBirth, KeyDateOfExpiry, KeyNationality, KeyPersonalNumber} {
-		want, known := stated[key]
-		if _, has := v.found[key]; has || !known || len(foldText(want.Value)) < 3 {
+func (v *visual) anchor() {
+	for _, key := range []Key{KeySurname, KeyGivenNames, KeyDocumentNumber, KeyDateOfBirth, KeyDateOfExpiry, KeyNationality, KeyIssuingCountry, KeyPersonalNumber, KeySex} {
+		want, known := v.statedAs(key)
+		old, has := v.found[key]
+		// A date that another caption misled is given up for one that is the stated date: a changed print does not show the true one as well.
+		misled := has && (key == KeyDateOfBirth || key == KeyDateOfExpiry) && old.Value != want.Value
+		if !known || has && !misled {
 			continue
 		}
-		for i, l := range v.lines {
-			if l.Confidence < leastLine || v.isCaption[i] || v.claimed(i) {
-				continue
-			}
-			value, _, ok := v.normalise(key, v.inScript(key, l.Text, i))
-			if ok && v.states(key, value, want.Value) && v.accept(key, l.Text, i) {
-				f := v.found[key]
-				f.Confidence *= anchoredShare
-				v.found[key] = f
-				break
-			}
+		if misled && v.lineStating(key, want.Value) >= 0 {
+			delete(v.found, key)
+		}
+		if i := v.lineStating(key, want.Value); i >= 0 && v.accept(key, v.lines[i].Text, i) {
+			v.lessSure(key, anchoredShare)
 		}
 	}
 	v.issueDate()
+}
+
+// statedAs is what the zone or bar code states of a field, where it is long enough to be known again. A zone's optional data of a passport or a
+// card often is the personal number.
+func (v *visual) statedAs(key Key) (Field, bool) {
+	const short, long = 3, 6
+	want, known := v.stated[key]
+	least := short
+	switch key {
+	case KeySex:
+		least = 1
+	case KeyPersonalNumber:
+		if !known {
+			want, known = v.stated[KeyOptionalData]
+			least = long
+		}
+	}
+	return want, known && len(foldText(want.Value)) >= least
+}
+
+// lineStating is the first line that is no caption or value of another field and states a value; -1 for none. The letter of the sex must
+// stand alone, and on one line only.
+func (v *visual) lineStating(key Key, coded string) int {
+	found := -1
+	for i, l := range v.lines {
+		if l.Confidence < leastLine || v.isCaption[i] || v.claimed(i) || key == KeySex && (!sexAlone.MatchString(l.Text) || v.values.small(l.Box, surelySmall)) {
+			continue
+		}
+		value, _, ok := v.normalise(key, v.inScript(key, l.Text, i))
+		switch {
+		case !ok || !v.states(key, value, coded):
+		case key != KeySex:
+			return i
+		case found >= 0:
+			return -1
+		default:
+			found = i
+		}
+	}
+	return found
+}
+
+// sexAlone is the letter of the sex, in one language or two.
+var sexAlone = regexp.MustCompile(`^\p{Lu}(?: ?/ ?\p{Lu})?$`)
+
+// lessSure lowers the confidence of a field that was found without its caption.
+func (v *visual) lessSure(key Key, share float64) {
+	f := v.found[key]
+	f.Confidence *= share
+	v.found[key] = f
 }
 
 // claimed says whether a line is the value of a field already.
@@ -52,6 +100,8 @@ func (v *visual) states(key Key, printed, coded string) bool {
 	case KeySurname, KeyGivenNames:
 		squeezed := func(s string) string { return strings.ReplaceAll(s, "<", "") }
 		return squeezed(mrz.Transliterate(printed)) == squeezed(mrz.Transliterate(coded)) || foldText(printed) == foldText(coded)
+	case KeyDocumentNumber, KeyPersonalNumber:
+		return lookAlike(foldText(printed)) == lookAlike(foldText(coded))
 	}
 	return foldText(printed) == foldText(coded)
 }
@@ -59,8 +109,15 @@ func (v *visual) states(key Key, printed, coded string) bool {
 // issueDate takes the one date that is printed besides those of birth and expiry, and lies a whole number of years before the expiry, for
 // the date of issue: documents are valid for whole years, to the day or the day before.
 func (v *visual) issueDate() {
-	expiry, hasExpiry := v.found[KeyDateOfExpiry]
-	birth, hasBirth := v.found[KeyDateOfBirth]
+	known := func(key Key) (Field, bool) { // on this side, or by the zone
+		if f, has := v.found[key]; has {
+			return f, true
+		}
+		f, has := v.stated[key]
+		return f, has
+	}
+	expiry, hasExpiry := known(KeyDateOfExpiry)
+	birth, hasBirth := known(KeyDateOfBirth)
 	if _, has := v.found[KeyDateOfIssue]; has || !hasExpiry || !hasBirth {
 		return
 	}
@@ -79,9 +136,7 @@ func (v *visual) issueDate() {
 		at = i
 	}
 	if at >= 0 && v.accept(KeyDateOfIssue, v.lines[at].Text, at) {
-		f := v.found[KeyDateOfIssue]
-		f.Confidence *= anchoredShare
-		v.found[KeyDateOfIssue] = f
+		v.lessSure(KeyDateOfIssue, anchoredShare)
 	}
 }
 
@@ -149,9 +204,7 @@ func (v *visual) byOrder(lines []int) {
 			v.birthLine(text, lines[k])
 		}
 		if v.accept(key, text, lines[k]) {
-			f := v.found[key]
-			f.Confidence *= anchoredShare
-			v.found[key] = f
+			v.lessSure(key, anchoredShare)
 		}
 	}
 	give(KeyDateOfBirth, dates[0])

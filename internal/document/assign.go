@@ -66,6 +66,9 @@ func (v *visual) candidates(b block, r relation) []candidate {
 		if v.isCaption[j] || l.Confidence < leastLine {
 			continue
 		}
+		if telling(b.key) < 1 && v.values.noValue(l) {
+			continue
+		}
 		if d, ok := stands(b, l.Box, r); ok {
 			if l.Box.Height() < smallPrint*b.low.Height() {
 				d += smallPenalty
@@ -145,7 +148,9 @@ func (v *visual) pairs(blocks []block, r relation, taken map[int]bool) map[int]i
 func (v *visual) text(b block, line int) string {
 	text := v.lines[line].Text
 	switch {
-	case b.key == KeyAddress, b.key == KeySurname && strings.HasPrefix(foldText(v.lines[b.first].Text), "APELLIDO"):
+	case b.key == KeyAddress:
+		return v.paragraph(line, v.wordsAfter(line, text))
+	case b.key == KeySurname && strings.HasPrefix(foldText(v.lines[b.first].Text), "APELLIDO"):
 		return v.paragraph(line, text)
 	case b.key == KeySurname, b.key == KeyGivenNames, b.key == KeyFullName, b.key == KeyPlaceOfBirth, b.key == KeyIssuingAuthority:
 		return v.wordsAfter(line, text)
@@ -161,7 +166,7 @@ func (v *visual) wordsAfter(line int, text string) string {
 		for j, l := range v.lines {
 			h := last.Height()
 			gap := l.Box.X0 - last.X1
-			if j == line || v.isCaption[j] || l.Confidence < leastLine || gap < -blank*h || gap > blank*h || l.Box.Center().X <= last.X1 ||
+			if j == line || v.isCaption[j] || slices.Contains(specimenWords, foldText(l.Text)) || l.Confidence < leastLine || gap < -blank*h || gap > blank*h || l.Box.Center().X <= last.X1 ||
 				math.Abs(l.Box.Center().Y-last.Center().Y) > lower*h || math.Abs(l.Box.Height()-h) > sameHeight*h {
 				continue
 			}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"ekyc/internal/document/layout"
 )
 
 // captionWords are the captions of the fields as documents print them, reduced to A–Z: those of ICAO 9303-4 to -7 in the languages of
@@ -129,9 +131,10 @@ func sameHan(a, b []rune) float64 {
 
 // caption is one caption word.
 type caption struct {
-	key     Key
-	text    string
-	letters uint64 // the set of its letters and digits
+	key      Key
+	text     string
+	letters  uint64 // the set of its letters and digits
+	squeezed string // with M for RN, which look the same in small print
 }
 
 // lettersOf is the set of letters and digits of a reduced text, one bit each.
@@ -154,7 +157,7 @@ func newCaptions() captions {
 	var all captions
 	for key, words := range captionWords {
 		for word := range strings.FieldsSeq(words) {
-			all = append(all, caption{key, word, lettersOf(word)})
+			all = append(all, caption{key, word, lettersOf(word), squeeze(word)})
 		}
 	}
 	slices.SortFunc(all, func(a, b caption) int {
@@ -166,6 +169,8 @@ func newCaptions() captions {
 	return all
 }
 
+func squeeze(letters string) string { return strings.ReplaceAll(letters, "RN", "M") }
+
 // between gives the captions whose length lies within bounds.
 func (c captions) between(shortest, longest int) captions {
 	from, _ := slices.BinarySearchFunc(c, longest, func(w caption, n int) int { return n - len(w.text) })
@@ -173,39 +178,28 @@ func (c captions) between(shortest, longest int) captions {
 	return c[from:max(from, to)]
 }
 
-// captionErrors is how many wrong letters a caption may have: none in short ones, whose neighbours are other words.
-func captionErrors(length int) int {
-	switch {
-	case length < 6:
-		return 0
-	case length < 11:
-		return 1
-	}
-	return length / 6
-}
-
 // exact finds a whole reduced text among the captions, allowing for misread letters.
 func (c captions) exact(text string) (Key, bool) {
 	if text == "" {
 		return "", false
 	}
-	squeezed := strings.ReplaceAll(text, "RN", "M") // the two look the same in small print
+	squeezed := squeeze(text)
 	for _, w := range c.between(len(squeezed), len(text)+2) {
-		if w.text == text || len(text) >= 5 && strings.ReplaceAll(w.text, "RN", "M") == squeezed {
+		if w.text == text || len(text) >= 5 && w.squeezed == squeezed {
 			return w.key, true
 		}
 	}
-	limit := captionErrors(len(text))
+	limit := layout.ErrorsAllowed(len(text))
 	if limit == 0 {
 		return "", false
 	}
 	best, key, found := limit+1, Key(""), false
-	letters := lettersOf(text)
+	letters, printed := lettersOf(text), []byte(text)
 	for _, w := range c.between(max(6, len(text)-limit), len(text)+limit) {
 		if bits.OnesCount64(letters^w.letters) > 2*limit { // a wrong letter changes the set by two at most
 			continue
 		}
-		if d := distance(text, w.text, limit); d < best {
+		if d := layout.Distance(printed, []byte(w.text), limit); d < best {
 			best, key, found = d, w.key, true
 		}
 	}

@@ -145,23 +145,22 @@ func decide(votes []vote) Detected {
 }
 
 // specimenWords mark documents that identify nobody, reduced to A–Z.
-const specimenWords = `SPECIMEN SAMPLE MUSTER MUESTRA MODELLO FACSIMILE WZOR VZOR MALLI ORNEK EXEMPLE CANCELLED VOID`
+var specimenWords = strings.Fields(`SPECIMEN SAMPLE MUSTER MUESTRA MODELLO FACSIMILE WZOR VZOR MALLI ORNEK EXEMPLE CANCELLED VOID`)
 
 // specimenWordsOf gives the words on the sides that mark a specimen, each once. Short ones count as whole words only: AVOID, MUSTERSTADT.
 func specimenWordsOf(sides []*side) []string {
 	var found []string
-	marks := strings.Fields(specimenWords)
 	for _, s := range sides {
 		for _, l := range s.lines {
 			if l.Confidence < leastLine {
 				continue
 			}
 			for printed := range strings.FieldsSeq(foldWords(l.Text)) {
-				at := slices.IndexFunc(marks, func(mark string) bool {
+				at := slices.IndexFunc(specimenWords, func(mark string) bool {
 					return printed == mark || len(mark) >= wholeWordLength && strings.Contains(printed, mark)
 				})
-				if at >= 0 && !slices.Contains(found, marks[at]) {
-					found = append(found, marks[at])
+				if at >= 0 && !slices.Contains(found, specimenWords[at]) {
+					found = append(found, specimenWords[at])
 				}
 			}
 		}

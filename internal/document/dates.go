@@ -47,11 +47,11 @@ func monthOf(word string) (int, bool) {
 }
 
 var (
-	numericDate  = regexp.MustCompile(`(?:^|[^0-9])(\d{1,2})\s?[./\- ]\s?(\d{1,2})\s?[./\- ]\s?(\d{4}|\d{2})(?:$|[^0-9])`)
-	isoDate      = regexp.MustCompile(`(?:^|[^0-9])((?:19|20)\d{2})\s?[./\- ]\s?(\d{1,2})\s?[./\- ]\s?(\d{1,2})(?:$|[^0-9])`)
+	numericDate  = regexp.MustCompile(`(?:^|[^0-9])(\d{1,2})\s?[.,/\- ]\s?(\d{1,2})\s?[.,/\- ]\s?(\d{4}|\d{2})(?:$|[^0-9])`)
+	isoDate      = regexp.MustCompile(`(?:^|[^0-9])((?:19|20)\d{2})\s?[.,/\- ]\s?(\d{1,2})\s?[.,/\- ]\s?(\d{1,2})(?:$|[^0-9])`)
 	compactDate  = regexp.MustCompile(`(?:^|[^0-9])(\d{2})(\d{2})((?:19|20)\d{2})(?:$|[^0-9])`)
 	spacedDate   = regexp.MustCompile(`(?:^|[^0-9])(\d{2}) ?(\d{2}) ?((?:19|20)\d{2})(?:$|[^0-9])`)
-	dayMonthYear = regexp.MustCompile(`(?:^|[^0-9])(\d{1,2})\s*[.\- ]?\s*(\p{L}{3,})\.?\s*(?:/\s*(\p{L}{2,})\.?)?\s*[.\-/ ]?\s*(\d{4}|\d{2})(?:$|[^0-9\p{L}])`)
+	dayMonthYear = regexp.MustCompile(`(?:^|[^0-9])(\d{1,2})\s*[.\- ]?\s*(\p{L}{3,})\.?\s*(?:/\s*(\p{L}[\p{L}01]+)\.?)?\s*[.\-/ ]?\s*(\d{4}|\d{2})(?:$|[^0-9\p{L}])`)
 	// misreadMonths has a stroke between the months of two languages that was taken for a letter or a digit.
 	misreadMonths = regexp.MustCompile(`(?:^|[^0-9])(\d{1,2})\s*(\p{L}{3,})\s*[/1Il|]\s?\p{L}{2,5}\s+(\d{4}|\d{2})(?:$|[^0-9\p{L}])`)
 	// misreadDate has a stroke that was taken for a letter or a digit.
@@ -71,7 +71,7 @@ const (
 )
 
 // printedDate mends what the recogniser takes for each other in dates: dashes, and the letter O in a month's name.
-var printedDate = strings.NewReplacer("–", "-", "—", "-", "0CT", "OCT", "0KT", "OKT", "N0V", "NOV", "A0U", "AOU", "AG0", "AGO")
+var printedDate = strings.NewReplacer("–", "-", "—", "-", "0OCT", "OCT", "0OKT", "OKT", "0CT", "OCT", "0KT", "OKT", "N0V", "NOV", "A0U", "AOU", "AG0", "AGO")
 
 // parseDate finds one date in printed text and gives it as ISO 8601. monthFirst is the order of the United States; sure is false where
 // day and month could be exchanged and nothing settles it, or the year has two digits.

@@ -18,7 +18,11 @@ func (v *visual) divide() {
 		if l.Confidence < leastLine {
 			continue
 		}
-		if at := v.captions.change(l.Text); at > 0 {
+		at := v.captions.change(l.Text)
+		if at == 0 {
+			at = v.blurredBehind(l.Text)
+		}
+		if at > 0 {
 			v.cut(i, at, l.Box.X0+l.Box.Width()*float64(at)/float64(len([]rune(l.Text))))
 		}
 	}
@@ -113,7 +117,7 @@ func (c captions) allCaptions(text string, key Key) bool {
 func (c captions) spans(text string, at int) bool {
 	apart := func(r rune) bool { return strings.ContainsRune("/|:;•·(", r) }
 	worded := func(s string) []string {
-		return slices.DeleteFunc(strings.FieldsFunc(s, apart), func(part string) bool { return letterCount(part) == 0 })
+		return slices.DeleteFunc(strings.FieldsFunc(endNumber.ReplaceAllString(s, ""), apart), func(part string) bool { return letterCount(part) == 0 })
 	}
 	runes := []rune(text)
 	before, after := worded(string(runes[:at])), worded(string(runes[at:]))
@@ -129,6 +133,9 @@ func (c captions) spans(text string, at int) bool {
 	}
 	return false
 }
+
+// endNumber is the number of a field behind its caption.
+var endNumber = regexp.MustCompile(`\(\d{1,2}\)\s*$`)
 
 // wholly says whether a text is captions alone, letter for letter.
 func (c captions) wholly(text string) bool {

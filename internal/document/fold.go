@@ -49,35 +49,6 @@ func fold(s string) folded {
 // foldText is the reduced text alone.
 func foldText(s string) string { return fold(s).text }
 
-// distance is the Levenshtein distance of two reduced texts, or limit+1 when it is more than limit.
-func distance(a, b string, limit int) int {
-	if len(a)-len(b) > limit || len(b)-len(a) > limit {
-		return limit + 1
-	}
-	previous := make([]int, len(b)+1)
-	current := make([]int, len(b)+1)
-	for j := range previous {
-		previous[j] = j
-	}
-	for i := range len(a) {
-		current[0] = i + 1
-		least := current[0]
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			current[j+1] = min(previous[j]+cost, previous[j+1]+1, current[j]+1)
-			least = min(least, current[j+1])
-		}
-		if least > limit {
-			return limit + 1
-		}
-		previous, current = current, previous
-	}
-	return min(previous[len(b)], limit+1)
-}
-
 // withoutMarks drops the marks of letters, but for those that make a letter of its own in Cyrillic (Й, Ї).
 func withoutMarks(s string) string {
 	var out strings.Builder

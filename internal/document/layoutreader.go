@@ -2,13 +2,11 @@ package document
 
 import (
 	"cmp"
-	"math"
 	"regexp"
 	"slices"
 	"strings"
 
 	"ekyc/internal/document/layout"
-	"ekyc/internal/document/number"
 	"ekyc/internal/vision"
 )
 
@@ -136,7 +134,7 @@ func (p *layoutReader) offer(m mark) {
 	}
 	var near []candidate
 	for _, c := range p.free {
-		if cost, ok := distanceTo(field.Value, m.box, c.box); ok && !p.between(m, c.box) {
+		if cost, ok := distanceTo(field.Value, m.box, c.box); ok && !p.between(m, c.box) && (telling(m.key) == 1 || !p.captioned(c)) {
 			if clipped, ok := clip(c, m.box, limit); ok {
 				near = append(near, candidate{clipped, cost + p.foreignCost(m.key, c.line)})
 			}
@@ -160,222 +158,14 @@ func (p *layoutReader) foreignCost(key Key, line int) float64 {
 	return 0
 }
 
-// rightLimit is where the next caption in the row begins.
-func (p *layoutReader) rightLimit(m mark) float64 {
-	limit := math.Inf(1)
-	for _, other := range p.marks {
-		sameRow := math.Abs(other.box.Center().Y-m.box.Center().Y) < 0.6*m.box.Height()
-		if sameRow && other.box.X0 >= m.box.X1-0.5*m.box.Height() && other.box.X0 < limit && other.key != m.key {
-			limit = other.box.X0
-		}
-	}
-	return limit
-}
-
-// distanceTo says whether a piece stands where the value of a caption may, and how far from there, in heights of the caption.
-func distanceTo(place layout.Place, caption, b vision.Rect) (float64, bool) {
-	h := max(caption.Height(), 1)
-	across := max(0, max(b.X0, caption.X0)-min(b.X1, caption.X1)) / h // how far apart they are from left to right
-	down := (b.Y0 - caption.Y1) / h
-	switch tall := max(h, b.Height()); {
-	case place != layout.Below && place != layout.Above && math.Abs(b.Center().Y-caption.Center().Y) < 0.5*tall && b.X0 > caption.X1-0.5*tall && b.X0-caption.X1 < besideReach*tall:
-		beside := (b.X0 - caption.X1) / tall / 4
-		if place == layout.Near {
-			beside += 0.6 // a value right below is preferred
-		}
-		return max(0, beside), true
-	case place == layout.Above:
-		up := (caption.Y0 - b.Y1) / h
-		return max(0, up) + across, up > -0.6 && up < belowReach && across < leftReach && b.Center().Y < caption.Center().Y-0.4*h
-	case place == layout.Right:
-		// A value set in larger type can begin lower than the middle of its caption.
-		return 0, false
-	}
-	aligned := math.Abs(b.X0-caption.X0) / h
-	if b.X0 < caption.X0-leftReach*h && b.X1 > caption.X0 {
-		aligned = 0.5 // a row of values that were read as one line: it is cut to what stands below the caption
-	}
-	return max(0, down) + across + min(aligned, 2*leftReach)/4, down > -0.6 && down < belowReach && across < leftReach && b.Center().Y > caption.Center().Y+0.4*h
-}
-
-// between says whether another caption stands between a caption and what may be its value.
-func (p *layoutReader) between(m mark, b vision.Rect) bool {
-	low, high := min(m.box.Center().Y, b.Center().Y), max(m.box.Center().Y, b.Center().Y)
-	for _, other := range p.marks {
-		y := other.box.Center().Y
-		slack := 0.4 * m.box.Height()
-		if other.line != m.line && y > low+slack && y < high-slack && min(other.box.X1, b.X1)-max(other.box.X0, b.X0) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// clip cuts a line that was read across several columns down to the words below one caption: from the caption's left to where the next
-// begins.
-func clip(c piece, caption vision.Rect, limit float64) (piece, bool) {
-	h := caption.Height()
-	beside := c.box.X0 >= caption.X1-0.5*h
-	if c.box.X1 <= limit+h && (c.box.X0 >= caption.X0-leftReach*h || beside) {
-		return c, true
-	}
-	runes := []rune(c.text)
-	at := func(i int) float64 { return c.box.X0 + c.box.Width()*float64(i)/float64(len(runes)) }
-	var words []string
-	out := c
-	for start, i := 0, 0; i <= len(runes); i++ {
-		if i < len(runes) && runes[i] != ' ' {
-			continue
-		}
-		middle := (at(start) + at(i)) / 2
-		if i > start && middle < limit && (beside || middle > caption.X0-h) {
-			if len(words) == 0 {
-				out.box.X0 = at(start)
-			}
-			words, out.box.X1 = append(words, string(runes[start:i])), at(i)
-		}
-		start = i + 1
-	}
-	out.text = strings.Join(words, " ")
-	return out, len(words) > 0
-}
-
-// continueDown adds the lines that continue a value, where the field has several: right below, starting at the same place, of the same height.
-func (p *layoutReader) continueDown(field *layout.Field, first piece) string {
-	text, last := first.text, first.box
-	for range field.Lines - 1 {
-		next := -1
-		for k, c := range p.free {
-			h := last.Height()
-			gap := c.box.Y0 - last.Y1
-			if gap > -0.4*h && gap < 0.9*h && math.Abs(c.box.X0-last.X0) < 1.2*h && math.Abs(c.box.Height()-h) < 0.4*h && c.line != first.line {
-				next = k
-				break
-			}
-		}
-		if next < 0 {
-			break
-		}
-		text, last = text+" "+p.free[next].text, p.free[next].box
-	}
-	return text
-}
-
 // propose keeps a piece as an offer if it has the form of its field.
 func (p *layoutReader) propose(m mark, c piece, cost float64) bool {
 	value, share, ok := p.form(m.key, c.text)
-	if !ok {
+	if !ok || telling(m.key) < 1 && p.captioned(c) {
 		return false
 	}
 	p.offers = append(p.offers, offer{m.key, m.continued, value, c.text, share, c.line, c.box, cost})
 	return true
-}
-
-// form gives the value of a field as the layout has it: words for the sex, patterns for numbers, else the form that any document's field has.
-func (p *layoutReader) form(key Key, text string) (value string, share float64, ok bool) {
-	field := p.layout.Fields[string(key)]
-	if c, is := p.visual.captions.split(text); is && c.value == "" && telling(key) < 1 {
-		return "", 0, false // a caption in a language that the layout does not name
-	}
-	switch {
-	case key == KeySex && len(p.layout.Sexes) > 0:
-		if letter, known := p.layout.SexOf(text); known {
-			return letter, 1, true
-		}
-		for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(" /-.,:()", r) }) {
-			if letter, known := p.layout.SexOf(part); known {
-				return letter, 1, true
-			}
-		}
-		return "", 0, false
-	case len(field.Patterns) > 0:
-		return numberIn(field, text, true)
-	case key == KeyDateOfBirth || key == KeyDateOfIssue || key == KeyDateOfExpiry:
-		text = plainDate.Replace(text)
-	}
-	return p.visual.normalise(key, text)
-}
-
-// plainDate writes the dates of East Asia, 1990年1月31日, with points.
-var plainDate = strings.NewReplacer("年", ".", "月", ".", "日", "", "년", ".", "월", ".", "일", "")
-
-// numberIn finds a number of the field's patterns in a text: the whole of it, or some of its words where parts is true. Letters and digits that
-// look the same are taken as the pattern has them. share is 1 for a number whose check digit holds or that has none.
-func numberIn(field *layout.Field, text string, parts bool) (value string, share float64, ok bool) {
-	const mostWords = 6
-	words := strings.Fields(strings.ToUpper(text))
-	try := func(candidate string) bool {
-		written, repaired, matches := fitted(field.Patterns, candidate)
-		if !matches {
-			return false
-		}
-		value, share = written, 1
-		if repaired {
-			share = repairedShare
-		}
-		if field.Rule.Check(number.Compact(written)) == number.Refuted {
-			share = refutedShare
-		}
-		return true
-	}
-	if try(strings.Join(words, "")) {
-		return value, share, true
-	}
-	for n := min(len(words), mostWords); parts && n > 0; n-- {
-		for i := 0; i+n <= len(words); i++ {
-			if try(strings.Join(words[i:i+n], "")) {
-				return value, share, true
-			}
-		}
-	}
-	return "", 0, false
-}
-
-const (
-	// repairedShare: a letter that was read where the pattern has a digit is that digit in all fonts of documents that were looked at.
-	repairedShare = 0.95
-	// refutedShare: one character at least is wrong, or the document is.
-	refutedShare = 0.5
-)
-
-// fitted matches a printed number with patterns; the marks in it stay.
-func fitted(patterns []number.Pattern, printed string) (written string, repaired, ok bool) {
-	printed = strings.Trim(printed, " .:,#*-")
-	compact := number.Compact(printed)
-	if number.Any(patterns, compact) {
-		return printed, false, true
-	}
-	for _, pattern := range patterns {
-		if len(pattern) != len(compact) {
-			continue
-		}
-		if mended := mend(pattern, printed); pattern.Matches(number.Compact(mended)) {
-			return mended, true, true
-		}
-	}
-	return "", false, false
-}
-
-// mend writes the characters that look alike as the pattern has them: the letter O and the digit 0, the letter I and the digit 1.
-func mend(pattern number.Pattern, printed string) string {
-	const digits, look = "01", "OI"
-	i := 0
-	return strings.Map(func(r rune) rune {
-		if number.Compact(string(r)) == "" {
-			return r
-		}
-		place := pattern[i]
-		i++
-		digitWanted := place >= '0' && place <= '9'
-		letterWanted := place == 'A' || place == 'n' || place >= 'a' && place <= 'z' || place >= 'B' && place <= 'Z' && place != 'G' && place != 'N'
-		if at := strings.IndexRune(look, r); at >= 0 && digitWanted {
-			return rune(digits[at])
-		}
-		if at := strings.IndexRune(digits, r); at >= 0 && letterWanted {
-			return rune(look[at])
-		}
-		return r
-	}, printed)
 }
 
 // assign gives each field the nearest of its offers that no nearer caption has taken.
@@ -433,23 +223,6 @@ func (p *layoutReader) keep(o offer) {
 	}
 }
 
-// wholeDates are dates in digits, or with a month's name.
-var wholeDates = []*regexp.Regexp{
-	regexp.MustCompile(`\d{1,2}\s?[./\- ]\s?\d{1,2}\s?[./\- ]\s?\d{2,4}`), regexp.MustCompile(`\d{1,2}\s*[.\- ]?\s*\p{L}{3,}\.?\s*\d{4}`),
-}
-
-// aroundDate is what stands before or behind the date on a line.
-func aroundDate(text string) (string, bool) {
-	for _, form := range wholeDates {
-		if m := form.FindStringIndex(text); m != nil {
-			rest := strings.Trim(text[:m[0]]+" "+text[m[1]:], " ,;:/.-()")
-			rest = strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(rest, "à "), "À "))
-			return rest, len(foldText(rest)) >= 2
-		}
-	}
-	return "", false
-}
-
 // anywhere looks for the fields that stand without a caption: those of a telling form, and those in a place of their own.
 func (p *layoutReader) anywhere() {
 	for _, name := range layout.Keys {
@@ -470,7 +243,7 @@ func (p *layoutReader) anywhere() {
 			switch {
 			case len(field.Patterns) > 0:
 				value, share, ok = numberIn(field, c.text, telling)
-			default:
+			case !p.captioned(c):
 				value, share, ok = p.form(key, c.text)
 			}
 			if ok && share > refutedShare {

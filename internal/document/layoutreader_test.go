@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"ekyc"
 	"ekyc/internal/document/layout"
+	"ekyc/internal/document/mrz"
 	"ekyc/internal/document/number"
 	"ekyc/internal/vision"
 )
@@ -178,6 +180,44 @@ func TestLayoutsAreToldApart(t *testing.T) {
 		v, country, ok := layoutVote(known)
 		if !ok || country != printedCode(l.Country) || v.kind != l.Type {
 			t.Errorf("the print of %s is taken for %s %s (%v)", l.ID, country, v.kind, v.reason)
+		}
+	}
+}
+
+// TestALayoutGivesWayToTheZone: what is printed of a national document does not make its zone's passport a card, but tells which card a zone of
+// a card belongs to.
+func TestALayoutGivesWayToTheZone(t *testing.T) {
+	t.Parallel()
+	byType := func(kind ekyc.DocumentType) *layout.Layout {
+		all := layout.Default().All()
+		return all[slices.IndexFunc(all, func(l *layout.Layout) bool {
+			return l.Country == "FRA" && l.Type == kind && len(l.Titles) > 0 && len(l.Issuers) > 0
+		})]
+	}
+	reader := New(Models{})
+	for _, c := range []struct {
+		code   string
+		layout ekyc.DocumentType
+		vote   bool
+		want   ekyc.DocumentType
+	}{
+		{"P", ekyc.IDCard, false, ekyc.Passport}, {"P", ekyc.DriverLicense, false, ekyc.Passport}, {"I", ekyc.IDCard, true, ekyc.IDCard},
+		{"IR", ekyc.IDCard, false, ekyc.ResidencePermit}, {"I", ekyc.ResidencePermit, true, ekyc.ResidencePermit},
+	} {
+		lines, _ := printOf(byType(c.layout))
+		s := &side{lines: lines, image: vision.NewRGB(1280, 1280)}
+		out := &Reading{MRZ: &MRZ{Found: true, Zone: &mrz.Zone{DocumentCode: c.code, Issuer: "FRA"}}}
+		known := recognise([]*side{s})
+		v, country, ok := layoutVote(known)
+		if !ok || v.kind != c.layout {
+			t.Fatalf("the print of a French %s is taken for %s", c.layout, v.kind)
+		}
+		if got := !out.MRZ.against(v, country); got != c.vote {
+			t.Errorf("the vote of a layout of %s beside a zone of code %s counts: %v, want %v", c.layout, c.code, got, c.vote)
+		}
+		reader.classify([]*side{s}, known, Input{At: today}, out)
+		if out.Detected.Type != c.want {
+			t.Errorf("a zone of code %s with the print of %s is %s, want %s", c.code, c.layout, out.Detected.Type, c.want)
 		}
 	}
 }

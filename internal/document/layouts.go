@@ -35,13 +35,19 @@ func layoutVote(matches []layout.Match) (v vote, country string, ok bool) {
 	return vote{}, "", false
 }
 
-// against says whether a machine readable zone names another issuer, which print does not outweigh.
-func (m *MRZ) against(country string) bool {
+// against says whether a machine readable zone names another issuer or another kind of document than a layout, which print does not
+// outweigh. Document codes that start with A, C or I leave open which card it is (ICAO Doc 9303-5, 4.2.2.1).
+func (m *MRZ) against(v vote, country string) bool {
 	if !m.Found || m.Zone == nil {
 		return false
 	}
-	stated, known := ekyc.CountryByCode(m.Zone.Issuer)
-	return known && stated.Alpha3 != isoCode(country)
+	if stated, known := ekyc.CountryByCode(m.Zone.Issuer); known && stated.Alpha3 != isoCode(country) {
+		return true
+	}
+	kind, subtype, known := kindOfCode(m.Zone.DocumentCode)
+	card := v.kind == ekyc.IDCard || v.kind == ekyc.ResidencePermit || v.kind == ekyc.DriverLicense
+	open := kind == ekyc.IDCard && card
+	return known && (kind != v.kind || subtype != v.subtype) && !open
 }
 
 // printedCode is the code that documents print for a country of ISO 3166-1: "D" for Germany.

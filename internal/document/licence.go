@@ -24,7 +24,7 @@ var americanNumbers = map[string]Key{
 // addresses can begin with need an end.
 var americanCaptions = map[Key]*regexp.Regexp{
 	KeySurname: americanCaption(`(?:[l1]n|name(?:/nom)?)(?:[.#:]+|\s|$)`), KeyGivenNames: americanCaption(`(?:fn|name(?:/nom)?)(?:[.#:]+|\s|$)`),
-	KeyDateOfBirth: americanCaption(`dob(?:/ddn)?`), KeyDateOfIssue: americanCaption(`[il1]ss(?:/d[eé]l)?`), KeyDateOfExpiry: americanCaption(`exp(?:/exp)?`),
+	KeyDateOfBirth: americanCaption(`d[o0][b8](?:/ddn)?`), KeyDateOfIssue: americanCaption(`[il1]ss(?:/d[eé]l)?`), KeyDateOfExpiry: americanCaption(`exp(?:/exp)?`),
 	KeyDocumentNumber: americanCaption(`(?:d[l1](?:\s?n[o0]|n)?|[l1][il1]c(?:\s?n[o0])?|id|number(?:/num[eé]ro)?|no)`), KeySex: americanCaption(`sex(?:/sexe)?`),
 	KeyLicenceCategories: americanCaption(`class(?:/cat[eé]g\.?)?`), KeyAddress: americanCaption(`address(?:[.#:]+|\s|$)`),
 }

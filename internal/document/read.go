@@ -158,7 +158,7 @@ func (r *Reader) classify(sides []*side, known []layout.Match, in Input, out *Re
 		votes = append(votes, r.titleVotes(s)...)
 		r.issuerVotes(s, issuer)
 	}
-	if v, country, ok := layoutVote(known); ok && !out.MRZ.against(country) {
+	if v, country, ok := layoutVote(known); ok && !out.MRZ.against(v, country) {
 		votes = append(votes, v)
 		issuer(country, layoutWeight)
 	}
@@ -321,7 +321,7 @@ func (r *Reader) gather(sides []*side, l *layout.Layout, in Input, out *Reading)
 			continue
 		}
 		for i := range readings {
-			readings[i].space(key, readings)
+			readings[i].settle(key, readings)
 			readings[i].complete(key)
 		}
 		best := slices.MaxFunc(readings, func(a, b Field) int { return cmp.Compare(rank(a), rank(b)) })
@@ -333,17 +333,26 @@ func (r *Reader) gather(sides []*side, l *layout.Layout, in Input, out *Reading)
 	out.completeName()
 }
 
-// space gives a printed name the blanks that a machine readable zone or a bar code has between the same letters.
-func (f *Field) space(key Key, readings []Field) {
-	if f.Source != FromVisual || key != KeySurname && key != KeyGivenNames && key != KeyFullName {
+// settle gives a printed name the blanks that a machine readable zone or a bar code has between the same letters, and a printed number the
+// digits or letters that it has where print was read as a character that looks the same.
+func (f *Field) settle(key Key, readings []Field) {
+	if f.Source != FromVisual {
 		return
 	}
 	for _, other := range readings {
-		if other.Source != FromVisual {
+		switch {
+		case other.Source == FromVisual:
+		case key == KeySurname, key == KeyGivenNames, key == KeyFullName:
 			f.Value = respace(f.Value, other.Value)
+		case key == KeyDocumentNumber && other.Confidence > f.Confidence-lookAlikeDoubt:
+			f.Value = likeCoded(f.Value, other.Value)
 		}
 	}
 }
+
+// lookAlikeDoubt is by how much print must be surer than a zone, whose digits are checked, for its characters to stand against those of the zone
+// that look the same.
+const lookAlikeDoubt = 0.2
 
 // complete adds to a name its form in a machine readable zone, and to a country its code of ISO 3166-1.
 func (f *Field) complete(key Key) {

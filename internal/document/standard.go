@@ -39,7 +39,7 @@ func (v *visual) unnumberedFields() {
 	if !v.licence {
 		return
 	}
-	if v.monthFirst {
+	if v.monthFirst || v.country == "CAN" { // whose dates have the year first
 		v.postalAddress()
 		return
 	}
@@ -158,6 +158,22 @@ func respace(printed, coded string) string {
 		at++
 	}
 	return string(out)
+}
+
+// likeCoded gives a printed number the characters of its coded form where the two look the same.
+func likeCoded(printed, coded string) string {
+	written := foldText(coded)
+	if foldText(printed) == written || lookAlike(foldText(printed)) != lookAlike(written) {
+		return printed
+	}
+	at := 0
+	return strings.Map(func(r rune) rune {
+		if foldText(string(r)) == "" || at >= len(written) {
+			return r
+		}
+		at++
+		return rune(written[at-1])
+	}, printed)
 }
 
 // nationalCaptions are captions in Cyrillic and Greek letters, without marks, in capitals.

@@ -31,13 +31,16 @@ type visual struct {
 	country    string            // the issuer, by ICAO's code
 	kind       ekyc.DocumentType // of the document
 	stated     map[Key]Field     // by a machine readable zone or a bar code
-	relation   relation          // of captions to values, as assign found it, and by how many telling values
+	values     valuePrint
+	relation   relation // of captions to values, as assign found it, and by how many telling values
 	related    float64
 }
 
 const (
 	// leastLine is the confidence below which a line is taken for ornament, not print.
 	leastLine = 0.5
+	// leastBlurred is that for small print that shares a run of letters with a caption, which is evidence of its own.
+	leastBlurred = 0.3
 	// captionShare: a field whose value was found by a caption is at most this sure, since the layout was not known.
 	captionShare = 0.95
 	// belowReach and besideReach say how far from its caption a value stands, in heights of the caption.
@@ -49,11 +52,15 @@ const (
 // extract gives the fields of one side. Nothing is guessed: a value stands where a caption points, and must have the field's form.
 func (v *visual) extract() map[Key]Field {
 	v.found = map[Key]Field{}
+	v.values = valuesOf(v.lines)
 	v.divide()
 	v.seen, v.isCaption = make([]captioned, len(v.lines)), make([]bool, len(v.lines))
 	for i, l := range v.lines {
-		if l.Confidence >= leastLine {
+		switch {
+		case l.Confidence >= leastLine:
 			v.seen[i], v.isCaption[i] = v.captionOf(l)
+		case l.Confidence >= leastBlurred:
+			v.seen[i], v.isCaption[i] = v.blurredCaption(l)
 		}
 	}
 	if v.licence {
@@ -69,7 +76,8 @@ func (v *visual) extract() map[Key]Field {
 	v.typeRow()
 	v.unnumberedFields()
 	v.licenceColumn()
-	v.anchor(v.stated)
+	v.anchor()
+	v.standardOrder()
 	return v.found
 }
 
@@ -79,7 +87,26 @@ func (v *visual) captionOf(l TextLine) (captioned, bool) {
 		return captioned{key: key}, true
 	}
 	c, ok := v.captions.split(unnumbered(l.Text))
-	if ok && v.licence && c.key == KeyDocumentNumber && strings.HasPrefix(foldText(l.Text), "ID") { // of the holder: the licence's own is named so
+	if !ok {
+		return v.blurredCaption(l)
+	}
+	if v.misread(c.value, l.Box) {
+		c.value = "" // a caption in another language
+	}
+	switch {
+	case c.key == keyOther && c.value == "" && foldText(l.Text) == v.country: // CAN is a caption of Spain and the code of Canada
+		return captioned{}, false
+	case telling(c.key) < 1 && c.value != "" && v.values.noValue(l):
+		c.value = ""
+	case c.key == KeyAddress && digitCount(c.value) == 0 && len(strings.Fields(c.value)) > 1 && l.Text == strings.ToUpper(l.Text) && !v.values.small(l.Box, captionHeight):
+		return captioned{}, false // an office that is called after what it directs
+	case c.value != "" && !capitalised(c.value) && c.key != keyOther: // the words that go on tell which caption it is
+		if key, _, ok := v.captions.blurred(l.Text); ok {
+			return captioned{key: key}, true
+		}
+		return captioned{key: keyOther}, true
+	}
+	if v.licence && c.key == KeyDocumentNumber && strings.HasPrefix(foldText(l.Text), "ID") { // of the holder: the licence's own is named so
 		c.key = KeyPersonalNumber
 	}
 	if ok && c.key != KeyDocumentNumber && c.key != keyOther {
@@ -128,7 +155,7 @@ func (v *visual) paragraph(first int, text string) string {
 		next := -1
 		for j, l := range v.lines {
 			h := last.Height()
-			if !v.isCaption[j] && l.Confidence >= leastLine && l.Box.Y0-last.Y1 < 0.5*h && l.Box.Center().Y > last.Center().Y+0.5*h &&
+			if !v.isCaption[j] && l.Confidence >= leastLine && l.Box.Y0-last.Y1 < 0.55*h && !v.captionBetween(last, l.Box) && !v.dated(l.Text) && l.Box.Center().Y > last.Center().Y+0.5*h &&
 				l.Box.X0 > left-h && l.Box.X0 < last.X0+h && math.Abs(l.Box.Height()-h) < 0.35*h && v.numberBefore(j) < 0 && !(v.licence && v.startsField(l.Text)) {
 				next = j
 			}
@@ -139,6 +166,17 @@ func (v *visual) paragraph(first int, text string) string {
 		text, last = text+" "+v.lines[next].Text, v.lines[next].Box
 	}
 	return text
+}
+
+// captionBetween says whether a caption stands between two lines of one column.
+func (v *visual) captionBetween(upper, lower vision.Rect) bool {
+	for i, l := range v.lines {
+		y := l.Box.Center().Y
+		if v.isCaption[i] && y > upper.Center().Y && y < lower.Center().Y && min(l.Box.X1, lower.X1) > max(l.Box.X0, lower.X0) && min(l.Box.X1, upper.X1) > max(l.Box.X0, upper.X0) {
+			return true
+		}
+	}
+	return false
 }
 
 // numberBefore is the line of the bare number of a field right before a line, -1 where there is none.
@@ -192,6 +230,8 @@ var (
 	numberForm     = regexp.MustCompile(`^[A-Z0-9][A-Z0-9 .\-/()]{3,22}$`)
 	categoriesForm = regexp.MustCompile(`^[A-Z0-9 ,/\-+.]{1,40}$`)
 	codeForm       = regexp.MustCompile(`^[A-Z]{1,3}$`)
+	smallLetters   = regexp.MustCompile(`[abdefghjmnqrty]`) // that do not look like a capital or a digit: numbers have none
+	numbersAlone   = regexp.MustCompile(`^(?:\d{1,2}\.\s*)+$`)
 )
 
 // normalise gives the value of a field in the contract's form, how sure that form is (0 to 1), and whether the text has it at all.
@@ -214,13 +254,14 @@ func (v *visual) normalise(key Key, raw string) (value string, share float64, ok
 	case KeyDocumentNumber, KeyPersonalNumber:
 		upper := strings.ToUpper(strings.Trim(dashes.Replace(text), " .:#"))
 		digits := strings.Count(digitsOnly.ReplaceAllString(upper, "#"), "#")
-		return strings.ReplaceAll(upper, " ", ""), 1, numberForm.MatchString(upper) && digits >= 2
+		return strings.ReplaceAll(upper, " ", ""), 1, numberForm.MatchString(upper) && digits >= 2 && !smallLetters.MatchString(text) && !v.namesMonth(text)
 	case KeyLicenceCategories:
 		upper := strings.ToUpper(text)
 		upper = gluedCategories.Replace(upper)
 		separate := strings.FieldsFunc(upper, func(r rune) bool { return strings.ContainsRune(" ,;/", r) })
 		long := slices.ContainsFunc(separate, func(c string) bool { return len(c) > longestCategory })
-		return strings.Join(separate, " "), 1, len(separate) > 0 && !long && categoriesForm.MatchString(upper)
+		heads := numbersAlone.MatchString(upper) // "10. 11. 12." over a table of categories
+		return strings.Join(separate, " "), 1, len(separate) > 0 && !long && !heads && categoriesForm.MatchString(upper)
 	case KeyIssuingCountry:
 		code := strings.ToUpper(strings.Trim(text, " .<"))
 		return code, 1, codeForm.MatchString(code) && knownCode(code)
@@ -234,12 +275,32 @@ func (v *visual) normalise(key Key, raw string) (value string, share float64, ok
 		}
 		_, _, dated := parseDate(text, v.monthFirst, pastDate, v.at)
 		text = v.ownMarks(key, text)
-		return text, 1, (letterCount(text) >= 2 || officeCode.MatchString(text) && key == KeyIssuingAuthority) && !dated // a date in it belongs to another field
+		if dated || !capitalised(text) { // a date in it belongs to another field
+			return text, 1, false
+		}
+		return text, 1, letterCount(text) >= 2 || officeCode.MatchString(text) && key == KeyIssuingAuthority
 	default:
 		value, share, ok = nameOf(v.latinPart(text))
-		return v.ownMarks(key, value), share, ok
+		return v.ownMarks(key, value), share, ok && capitalised(text)
 	}
 }
+
+// capitalised says whether a text has a capital, a digit or a letter of a script without capitals: words without any are part of a caption.
+func capitalised(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsLower(r) && (unicode.IsLetter(r) || unicode.IsDigit(r)) })
+}
+
+// dated says whether a text is a date, in digits with marks between them or with a month's name.
+func (v *visual) dated(text string) bool {
+	if !dateAlone.MatchString(text) || digitCount(text) == len([]rune(text)) {
+		return false
+	}
+	_, _, ok := parseDate(text, v.monthFirst, pastDate, v.at)
+	return ok
+}
+
+// namesMonth says whether it is one with a month's name.
+func (v *visual) namesMonth(text string) bool { return letterCount(text) >= 3 && v.dated(text) }
 
 // latinPart is what of a text in two scripts, with a stroke between them, is in Latin letters. Letters of a script that the print recogniser
 // does not know look Latin: the state's own script comes first.

@@ -18,7 +18,9 @@ type Order struct {
 	Kinds  []Kind  // taken in turn; empty: all
 	Forms  []Form  // taken in turn, one for each round of the kinds; empty: all
 	Scenes []Scene // of the photographs, taken in turn, one for each round of the kinds and forms; empty: Plain
-	Issuer string  // "" for any; kinds that it does not issue are left out
+	// Attacks are the forgeries, taken in turn; empty: all.
+	Attacks []AttackKind
+	Issuer  string // "" for any; kinds that it does not issue are left out
 	// Difficulty of the photographs; nil lets each item draw its own from 0 to 1.
 	Difficulty    *float64
 	Width, Height int // of the photographs; 0: twelve megapixels
@@ -50,6 +52,11 @@ func (o *Order) Validate() error {
 	for _, s := range o.Scenes {
 		if !slices.Contains(Scenes(), s) {
 			return ekyc.Errorf(ekyc.ErrInvalidArgument, "there is no scene %q; there are %s", s, joined(Scenes()))
+		}
+	}
+	for _, a := range o.Attacks {
+		if !slices.Contains(AttackKinds(), a) {
+			return ekyc.Errorf(ekyc.ErrInvalidArgument, "there is no attack %q; there are %s", a, joined(AttackKinds()))
 		}
 	}
 	if d := o.Difficulty; d != nil && !(*d >= 0 && *d <= 1) {
@@ -138,19 +145,37 @@ func show(d *Document, form Form, photo PhotoSpec) ([]*Picture, error) {
 	return out, nil
 }
 
-// forge makes the attack that is the item's turn, or the next one that the document gives a hold for.
+// forge makes the attack that is the item's turn, or the next one that the document gives a hold for. The other side is as it was, where it says
+// something on the holder: what was changed on one side may be stated on the other.
 func (o *Order) forge(d *Document, photo PhotoSpec, other *Portrait, i int) ([]*Picture, error) {
-	kinds := AttackKinds()
+	kinds := o.Attacks
+	if len(kinds) == 0 {
+		kinds = AttackKinds()
+	}
 	turn := i/(len(o.Kinds)*len(o.Forms)) + i%len(o.Kinds)
 	kind := kinds[turn%len(kinds)]
 	if kind == MRZEdited && len(d.MRZ) == 0 {
 		kind = kinds[(turn+1)%len(kinds)]
 	}
-	p, err := d.Attack(kind, photo, other)
-	if err != nil {
-		return nil, err
+	forged := d.AttackSide(kind)
+	var out []*Picture
+	for side, s := range d.sides {
+		var p *Picture
+		var err error
+		switch {
+		case side == forged:
+			p, err = d.Attack(kind, photo, other)
+		case side == 0 || s.says():
+			p, err = d.Photograph(side, photo)
+		default:
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
 	}
-	return []*Picture{p}, nil
+	return out, nil
 }
 
 // fileName names a picture by number, kind and form: "0001_id_card_td1_photo_back.jpg".
@@ -239,10 +264,10 @@ func LabelOf(pictures []*Picture) Label {
 	if len(pictures) > 1 {
 		l.Back = pictures[1].Truth.File
 	}
-	if front.Forgery != nil {
-		l.Attack, l.AttackField = string(front.Forgery.Kind), front.Forgery.Field
-	}
 	for _, p := range pictures {
+		if f := p.Truth.Forgery; f != nil {
+			l.Attack, l.AttackField = string(f.Kind), f.Field
+		}
 		l.Places = append(l.Places, placeOf(p.Truth))
 		for _, g := range p.Truth.Regions {
 			if p.Truth.Fields[g.Name] != "" && !slices.Contains(l.Printed, g.Name) {

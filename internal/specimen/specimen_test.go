@@ -273,21 +273,50 @@ func TestAttacksTellTheirTruth(t *testing.T) {
 	}
 }
 
+// TestAForgedDocumentShowsItsOtherSide: a field that was changed on the front of a card is stated by the zone on its back.
+func TestAForgedDocumentShowsItsOtherSide(t *testing.T) {
+	t.Parallel()
+	order := Order{Seed: 5, Kinds: []Kind{IDCardTD1, Passport}, Forms: []Form{Forged}, Attacks: []AttackKind{FieldEdited, MRZEdited}, Width: small.Width, Height: small.Height}
+	if err := order.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range []struct {
+		attack AttackKind
+		sides  int
+		forged int
+	}{{FieldEdited, 2, 0}, {MRZEdited, 1, 0}, {MRZEdited, 2, 1}, {FieldEdited, 1, 0}} {
+		pictures, err := order.Make(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := LabelOf(pictures)
+		if len(pictures) != c.sides || l.Attack != string(c.attack) || l.AttackField == "" || (l.Back != "") != (c.sides == 2) {
+			t.Fatalf("item %d: %d pictures of the attack %q on %q, back %q", i, len(pictures), l.Attack, l.AttackField, l.Back)
+		}
+		for side, p := range pictures {
+			if forged := p.Truth.Forgery != nil; forged != (side == c.forged) {
+				t.Errorf("item %d, side %d: forged %v", i, side, forged)
+			}
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	licence := generate(t, Spec{Kind: LicenceEU, Seed: 1})
 	for name, act := range map[string]func() error{
-		"unknown kind":              func() error { _, err := Generate(Spec{Kind: "library_card"}); return err },
-		"issuer without the kind":   func() error { _, err := Generate(Spec{Kind: LicenceAAMVA, Issuer: "FRA"}); return err },
-		"no such side":              func() error { _, err := licence.Render(2, 0); return err },
-		"resolution":                func() error { _, err := licence.Render(0, 5000); return err },
-		"tiny photograph":           func() error { _, err := licence.Photograph(0, PhotoSpec{Width: 10, Height: 10}); return err },
-		"difficulty":                func() error { _, err := licence.Photograph(0, PhotoSpec{Difficulty: 2}); return err },
-		"zone of a licence":         func() error { _, err := licence.Attack(MRZEdited, small, nil); return err },
-		"unknown attack":            func() error { _, err := licence.Attack("shredded", small, nil); return err },
-		"order of an unknown kind":  func() error { return (&Order{Kinds: []Kind{"x"}}).Validate() },
-		"order of an unknown form":  func() error { return (&Order{Forms: []Form{"x"}}).Validate() },
-		"order from an idle issuer": func() error { return (&Order{Kinds: []Kind{LicenceEU}, Issuer: "USA"}).Validate() },
+		"unknown kind":               func() error { _, err := Generate(Spec{Kind: "library_card"}); return err },
+		"issuer without the kind":    func() error { _, err := Generate(Spec{Kind: LicenceAAMVA, Issuer: "FRA"}); return err },
+		"no such side":               func() error { _, err := licence.Render(2, 0); return err },
+		"resolution":                 func() error { _, err := licence.Render(0, 5000); return err },
+		"tiny photograph":            func() error { _, err := licence.Photograph(0, PhotoSpec{Width: 10, Height: 10}); return err },
+		"difficulty":                 func() error { _, err := licence.Photograph(0, PhotoSpec{Difficulty: 2}); return err },
+		"zone of a licence":          func() error { _, err := licence.Attack(MRZEdited, small, nil); return err },
+		"unknown attack":             func() error { _, err := licence.Attack("shredded", small, nil); return err },
+		"order of an unknown kind":   func() error { return (&Order{Kinds: []Kind{"x"}}).Validate() },
+		"order of an unknown form":   func() error { return (&Order{Forms: []Form{"x"}}).Validate() },
+		"order of an unknown attack": func() error { return (&Order{Attacks: []AttackKind{"x"}}).Validate() },
+		"order from an idle issuer":  func() error { return (&Order{Kinds: []Kind{LicenceEU}, Issuer: "USA"}).Validate() },
 	} {
 		if err := act(); ekyc.CodeOf(err) != ekyc.ErrInvalidArgument {
 			t.Errorf("%s: got %v", name, err)

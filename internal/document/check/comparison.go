@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"ekyc"
+	"ekyc/internal/document/layout"
 )
 
 // comparisonRules compare what the machine readable zone says with what is printed for people.
@@ -229,24 +230,7 @@ func readingsAgree(s *subject) outcome {
 // longestValue is the number of bytes to which values are compared for their distance; longer ones fail field_lengths.
 const longestValue = 64
 
-// editDistance is Levenshtein's over bytes; the values compared are codes, dates and numbers in ASCII.
+// editDistance is that over bytes; the values compared are codes, dates and numbers in ASCII.
 func editDistance(a, b string) int {
-	a, b = a[:min(len(a), longestValue)], b[:min(len(b), longestValue)]
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return layout.Distance([]byte(a[:min(len(a), longestValue)]), []byte(b[:min(len(b), longestValue)]), longestValue)
 }

@@ -74,8 +74,8 @@ func letters(s []rune) uint64 {
 	return set
 }
 
-// errorsAllowed is how many wrong letters printed words may have: none in short ones, whose neighbours are other words.
-func errorsAllowed(length int) int {
+// ErrorsAllowed is how many wrong letters printed words of a length may have: none in short ones, whose neighbours are other words.
+func ErrorsAllowed(length int) int {
 	switch {
 	case length < 6:
 		return 0
@@ -88,15 +88,18 @@ func errorsAllowed(length int) int {
 // alike says whether two reduced texts differ by no more letters than length allows; setA and setB are their letters, which settle most
 // pairs at once: each wrong letter changes at most two members of the set.
 func alike(a, b []rune, setA, setB uint64) bool {
-	limit := errorsAllowed(min(len(a), len(b)))
-	if d := len(a) - len(b); d > limit || -d > limit || bits.OnesCount64(setA^setB) > 2*limit {
+	limit := ErrorsAllowed(min(len(a), len(b)))
+	if bits.OnesCount64(setA^setB) > 2*limit {
 		return false
 	}
-	return distance(a, b, limit) <= limit
+	return Distance(a, b, limit) <= limit
 }
 
-// distance is the Levenshtein distance of two reduced texts, or limit+1 when it is more than limit.
-func distance(a, b []rune, limit int) int {
+// Distance is the Levenshtein distance of two reduced texts, as bytes or as runes, or limit+1 when it is more than limit.
+func Distance[T byte | rune](a, b []T, limit int) int {
+	if d := len(a) - len(b); d > limit || -d > limit {
+		return limit + 1
+	}
 	previous, current := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range previous {
 		previous[j] = j

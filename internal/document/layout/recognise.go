@@ -25,7 +25,7 @@ const wholeLength = 8
 
 // in says whether a line holds the anchor: inside it, or alike to the whole of it.
 func (a anchor) in(line anchor) bool {
-	if len(a.text) == 0 || len(line.text) < len(a.text)-errorsAllowed(len(a.text)) {
+	if len(a.text) == 0 || len(line.text) < len(a.text)-ErrorsAllowed(len(a.text)) {
 		return false
 	}
 	if a.letters&^line.letters == 0 && (len(a.text) >= wholeLength || wide(a.text[0])) && contains(line.text, a.text) {
@@ -280,7 +280,10 @@ func (l *Layout) endsWord(f folded, source []rune, i int) bool {
 	if i >= len(f.text) || f.at[i] > f.at[i-1]+1 || wide(f.text[i-1]) {
 		return true
 	}
-	// "NOM:" ends before a mark; "N°123" and "Nº123" before a digit
+	// "NOM:" ends before a mark; "DLN123" before a digit, but not the "DL N" of "DL N123", whose number starts with a letter.
+	if last := f.at[i-1]; last > 0 && source[last-1] == ' ' {
+		return false
+	}
 	return f.at[i] != f.at[i-1] && unicode.IsDigit(source[f.at[i]]) && !unicode.IsDigit(source[f.at[i-1]])
 }
 
