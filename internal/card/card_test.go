@@ -82,11 +82,11 @@ func TestFillLeavesTheRestOfAPageAndNamesAMissingMark(t *testing.T) {
 	if err := c.Describe(); err != nil {
 		t.Fatal(err)
 	}
-	filled, err := c.Fill("# A\n<!-- card:face -->\nold\n<!-- /card -->\nrest\n")
+	filled, err := c.Fill("# A\n<!-- card:face -->\nstale text\n<!-- /card -->\nrest\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(filled, "# A\n<!-- card:face -->\n") || !strings.HasSuffix(filled, "<!-- /card -->\nrest\n") || strings.Contains(filled, "old") || !strings.Contains(filled, "| 1,234 |") {
+	if !strings.HasPrefix(filled, "# A\n<!-- card:face -->\n") || !strings.HasSuffix(filled, "<!-- /card -->\nrest\n") || strings.Contains(filled, "stale text") || !strings.Contains(filled, "| 1,234 |") {
 		t.Errorf("filled: %s", filled)
 	}
 	if again, err := c.Fill(filled); err != nil || again != filled {
