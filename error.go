@@ -131,7 +131,7 @@ var Codes = []CodeInfo{
 	{ErrNotFound, 404, "there is no such route or resource for this caller", false},
 	{ErrMethodNotAllowed, 405, "the route exists and does not answer this method; Allow names those it does", false},
 	{ErrConflict, 409, "the resource is in a state that does not permit this", false},
-	{ErrGone, 410, "the resource existed and has been erased, or is a link that has been used or has run out", false},
+	{ErrGone, 410, "the resource existed and has been erased or is past its time, or is a link that has been used or has run out", false},
 	{ErrIdempotencyInProgress, 409, "the first request with this Idempotency-Key is still being answered", true},
 	{ErrIdempotencyMismatch, 422, "this Idempotency-Key was used with another request", false},
 	{ErrIdempotencyNotKept, 409, "the first request with this Idempotency-Key was executed and asked for its answer not to be kept", false},

@@ -34,6 +34,7 @@ const (
 	KindUsage       Kind = "use"
 	KindReservation Kind = "res"
 	KindCapture     Kind = "cap"
+	KindConsent     Kind = "cns"
 )
 
 // idEncoding keeps the order of the bytes and needs no escaping anywhere.
@@ -83,6 +84,8 @@ func (k Kind) noun() string {
 		return "event"
 	case KindCapture:
 		return "capture"
+	case KindConsent:
+		return "consent"
 	case KindOperator:
 		return "operator"
 	case KindReview:

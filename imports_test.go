@@ -49,48 +49,79 @@ var rooms = map[string][]string{
 	"internal/report":   {"internal/engine", "internal/decision", "internal/document", "internal/document/check", "internal/document/mrz", "internal/face", "internal/face/liveness", "internal/vision"},
 	"internal/specimen": {"internal/document/barcode", "internal/document/mrz", "internal/document/number", "internal/vision"},
 	// The service. Each of these owns its tables and nobody reads another's.
-	"internal/store":           {},
-	"internal/store/storetest": {"internal/store"},
-	"internal/queue":           {"internal/store"},
-	"internal/tenant":          {"internal/store", "internal/tenant/signing"},
-	"internal/tenant/signing":  {},
-	"internal/operator":        {"internal/store"},
-	"internal/audit":           {"internal/store"},
-	"internal/requestlog":      {"internal/store"},
-	"internal/admission":       {"internal/store", "internal/tenant"},
-	"internal/metering":        {"internal/store"},
-	"internal/vault":           {"internal/store"},
-	"internal/webhook":         {"internal/store", "internal/queue", "internal/vault"},
-	"internal/idempotency":     {"internal/store", "internal/vault"},
-	"internal/challenge":       {"internal/face/liveness", "internal/store", "internal/vault"}, // actions are named by the room that judges them
-	"internal/capture":         {"internal/store", "internal/vault"},                           // links to the hosted page
-	"internal/receipt":         {"internal/decision", "internal/store", "internal/vault"},      // what it says is points and decisions
-	"internal/review":          {"internal/decision", "internal/store", "internal/vault"},      // whom it tells is wired
-	"internal/drafting":        {"internal/pipeline", "internal/store"},                        // workflows as texts and versions; it knows no jobs
-	"internal/reference":       {"internal/store", "internal/vault"},                           // templates of reference photographs
-	"internal/capture/page":    {},                                                             // its files and texts
-	"internal/telemetry":       {},                                                             // logs, traces and metrics of the process
-	"internal/gate":            {"internal/gate/clamd", "internal/vision"},                     // the way in for pictures: headers only, no decoder
-	"internal/gate/clamd":      {},
-	"internal/gate/clamdtest":  {}, // a real clamd, and faults between it and its client, for tests
-	"internal/api": {
-		"internal/admission", "internal/audit", "internal/card", "internal/capture", "internal/capture/page", "internal/challenge", "internal/decision", "internal/document", "internal/document/check", "internal/drafting", "internal/engine", "internal/face", "internal/face/liveness", "internal/gate",
-		"internal/idempotency", "internal/metering", "internal/operator", "internal/pipeline", "internal/profile", "internal/receipt", "internal/reference", "internal/requestlog", "internal/review", "internal/store", "internal/tenant", "internal/vault", "internal/vision", "internal/webhook", "internal/workflow",
+	"internal/store":              {},
+	"internal/store/storetest":    {"internal/store"},
+	"internal/queue":              {"internal/store"},
+	"internal/tenant":             {"internal/keyring", "internal/store", "internal/tenant/signing"},
+	"internal/tenant/signing":     {},
+	"internal/operator":           {"internal/keyring", "internal/store"},
+	"internal/audit":              {"internal/durable", "internal/keyring", "internal/store"},
+	"internal/audit/objectlock":   {"internal/blob/s3"}, // segments of the log where nobody can write over them
+	"internal/requestlog":         {"internal/store"},
+	"internal/admission":          {"internal/store", "internal/tenant"},
+	"internal/metering":           {"internal/store"},
+	"internal/keyring":            {"internal/durable", "internal/secretfile", "internal/store"}, // root keys, and what is sealed under them anew
+	"internal/keyring/keyservice": {"internal/keyring"},                                          // Vault, AWS and Google, which can seal the root keys
+	"internal/blob":               {"internal/durable"},                                          // encrypted files by name
+	"internal/blob/s3":            {"internal/blob", "internal/secretfile"},
+	"internal/blob/s3test":        {"internal/daemontest"}, // a real S3 server, and faults between it and its client, for tests
+	"internal/blob/blobtest":      {"internal/blob"},       // what every store must do, for tests
+	"internal/killtest":           {"internal/blob"},       // children that kill themselves between two writes, for tests
+	"internal/vault":              {"internal/blob", "internal/keyring", "internal/store"},
+	"internal/vault/vaulttest":    {"internal/blob", "internal/keyring", "internal/store", "internal/store/storetest", "internal/vault"}, // what rooms above the vault need, for tests
+	"internal/webhook":            {"internal/keyring", "internal/queue", "internal/store", "internal/vault"},
+	"internal/idempotency":        {"internal/store", "internal/vault"},
+	"internal/challenge":          {"internal/face/liveness", "internal/store", "internal/vault"},                // actions are named by the room that judges them
+	"internal/capture":            {"internal/store", "internal/vault"},                                          // links to the hosted page
+	"internal/receipt":            {"internal/decision", "internal/keyring", "internal/store", "internal/vault"}, // what it says is points and decisions
+	"internal/review":             {"internal/decision", "internal/store", "internal/vault"},                     // whom it tells is wired
+	"internal/retention":          {"internal/store", "internal/vault"},                                          // how long; the places that keep things are wired as parts
+	"internal/drafting":           {"internal/pipeline", "internal/store"},                                       // workflows as texts and versions; it knows no jobs
+	"internal/reference":          {"internal/store", "internal/vault"},                                          // templates of reference photographs
+	"internal/consent":            {"internal/store", "internal/vault"},                                          // what subjects have agreed to
+	"internal/reuse":              {"internal/store", "internal/vault", "internal/vision"},                       // the same document or picture under another subject
+	"internal/capture/page":       {},                                                                            // its files and texts
+	"internal/telemetry":          {},                                                                            // logs, traces and metrics of the process
+	"internal/health":             {},                                                                            // how the parts of the process are
+	"internal/gate":               {"internal/gate/clamd", "internal/vision"},                                    // the way in for pictures: headers only, no decoder
+	"internal/gate/clamd":         {},
+	"internal/durable":            {},                                                         // files that a crash does not take back
+	"internal/secretfile":         {},                                                         // files that hold secrets
+	"internal/tlsfiles":           {"internal/secretfile"},                                    // the certificate that the program shows
+	"internal/gate/clamdtest":     {"internal/daemontest"},                                    // a real clamd, and faults between it and its client, for tests
+	"internal/daemontest":         {},                                                         // servers that tests kill and start again
+	"internal/logtest":            {},                                                         // output that tests read while it is written
+	"internal/backup":             {"internal/durable", "internal/keyring", "internal/store"}, // dumps of the database, encrypted; which keys are in them
+	"internal/erasure": { // over everything; what other rooms hold is wired as parts
+		"internal/audit", "internal/blob", "internal/receipt", "internal/store", "internal/vault", "internal/webhook",
 	},
-	"internal/e2e":          {"internal/store", "internal/tenant/signing"}, // the real program under test, and a database that can be killed
-	"internal/e2e/capture":  {},                                            // tests only, with a browser
-	"internal/e2e/contract": {},
-	"internal/e2e/fault":    {}, // tests only
-	"internal/e2e/gate":     {}, // tests only, with clamd
-	"internal/e2e/load":     {}, // tests only
+	"internal/access": { // everything that is held about one subject: each room tells what it holds
+		"internal/audit", "internal/capture", "internal/consent", "internal/idempotency", "internal/metering", "internal/receipt", "internal/reference", "internal/retention", "internal/reuse",
+		"internal/review", "internal/store", "internal/vault", "internal/webhook", "internal/workflow",
+	},
+	"internal/api": {
+		"internal/admission", "internal/audit", "internal/card", "internal/capture", "internal/capture/page", "internal/challenge", "internal/consent", "internal/decision", "internal/document", "internal/document/check", "internal/drafting", "internal/engine", "internal/erasure", "internal/face", "internal/face/liveness", "internal/gate", "internal/health",
+		"internal/idempotency", "internal/metering", "internal/operator", "internal/pipeline", "internal/profile", "internal/receipt", "internal/reference", "internal/requestlog", "internal/retention", "internal/review", "internal/store", "internal/tenant", "internal/vault", "internal/vision", "internal/webhook", "internal/workflow",
+	},
+	"internal/e2e":                    {"internal/logtest", "internal/store", "internal/tenant/signing"}, // the real program under test, and a database that can be killed
+	"internal/e2e/capture":            {},                                                                // tests only, with a browser
+	"internal/e2e/contract":           {},
+	"internal/e2e/keys":               {}, // tests only
+	"internal/keyring/keyservicetest": {}, // a fake of Vault, and faults, for tests
+	"internal/e2e/custody":            {}, // tests only, with an object store
+	"internal/e2e/fault":              {}, // tests only
+	"internal/e2e/gate":               {}, // tests only, with clamd
+	"internal/e2e/load":               {}, // tests only
+	"internal/e2e/secrets":            {}, // tests only
+	"internal/e2e/start":              {}, // tests only, with everything that a process waits for
 	"internal/workflow": {
 		"internal/decision", "internal/document", "internal/document/check", "internal/drafting", "internal/pipeline", "internal/engine", "internal/face", "internal/face/liveness", "internal/fence", "internal/metering",
-		"internal/profile", "internal/queue", "internal/receipt", "internal/review", "internal/store", "internal/vault", "internal/vision", "internal/webhook",
+		"internal/profile", "internal/queue", "internal/receipt", "internal/retention", "internal/reuse", "internal/review", "internal/store", "internal/vault", "internal/vision", "internal/webhook",
 	},
 
 	"internal/bench": {
 		"internal/card", "internal/decision", "internal/document", "internal/document/barcode", "internal/document/check", "internal/document/forensic", "internal/document/mrz", "internal/engine", "internal/face",
-		"internal/face/liveness", "internal/gate", "internal/models", "internal/profile", "internal/specimen", "internal/vision",
+		"internal/face/liveness", "internal/gate", "internal/models", "internal/profile", "internal/reuse", "internal/specimen", "internal/vision",
 	},
 }
 

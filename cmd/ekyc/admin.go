@@ -8,7 +8,6 @@ import (
 	"ekyc/internal/audit"
 	"ekyc/internal/operator"
 	"ekyc/internal/store"
-	"ekyc/internal/vault"
 )
 
 // MigrateCmd is `ekyc migrate`.
@@ -31,7 +30,7 @@ func (m *MigrateCmd) Run(ctx context.Context, c *console) error {
 // AdminCmd is `ekyc admin`: what must be done before anybody can log in.
 type AdminCmd struct {
 	RootKey  RootKeyCmd  `cmd:"" help:"Make the file of the root keys. Without it nothing that is stored can be read: keep a copy apart from the database."`
-	Operator OperatorCmd `cmd:"" help:"Make an owner's account, or open the one that is there again: another password, no one-time codes, the role owner."`
+	Operator OperatorCmd `cmd:"" help:"Make an owner's account, or open the one that is there again: another password, no one-time codes, the role owner. The password counts for a day: change it at /admin/v1/me/password."`
 }
 
 // RootKeyCmd is `ekyc admin root-key`.
@@ -40,8 +39,8 @@ type RootKeyCmd struct {
 }
 
 // Run makes the file; one that is there is left alone.
-func (r *RootKeyCmd) Run(c *console) error {
-	if _, err := vault.CreateKeyring(r.rootKey()); err != nil {
+func (r *RootKeyCmd) Run(ctx context.Context, c *console) error {
+	if err := r.createRing(ctx); err != nil {
 		return err
 	}
 	fmt.Fprintln(c.out, r.rootKey())
@@ -56,10 +55,12 @@ type OperatorCmd struct {
 
 // Run prints a new password.
 func (o *OperatorCmd) Run(ctx context.Context, c *console) error {
-	if err := o.requireDatabase(); err != nil {
+	stop, err := o.reachDatabase(ctx)
+	if err != nil {
 		return err
 	}
-	keyring, err := vault.OpenKeyring(o.rootKey())
+	defer stop()
+	ring, err := o.openRing(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -73,8 +74,11 @@ func (o *OperatorCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	defer db.Close()
+	if err := fitRing(ctx, ring, db); err != nil {
+		return err
+	}
 	password := rand.Text()
-	if err := setOperator(ctx, audit.New(db, keyring, audit.Options{}), operator.New(db, keyring, operator.Options{}), "admin operator", o.Email, password); err != nil {
+	if err := setOperator(ctx, audit.New(db, ring, audit.Options{}), operator.New(db, ring, operator.Options{}), "admin operator", o.Email, password, true); err != nil {
 		return err
 	}
 	fmt.Fprintln(c.out, password)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -15,29 +14,32 @@ import (
 	"ekyc/internal/audit"
 	"ekyc/internal/operator"
 	"ekyc/internal/store"
-	"ekyc/internal/vault"
 	"ekyc/internal/workflow"
 )
 
 // AuditCmd is `ekyc audit`: the audit log outside of the service.
 type AuditCmd struct {
-	Export AuditExportCmd `cmd:"" help:"Write what is new in the audit log to a folder, as signed segments."`
-	Verify AuditVerifyCmd `cmd:"" help:"Examine an export, without database or network: every signature, every entry, the whole tree."`
+	Keys   AuditKeysCmd   `cmd:"" help:"Print the keys that sign the audit log, the former ones too, and how each was introduced by the one before."`
+	Export AuditExportCmd `cmd:"" help:"Write what is new in the audit log to a folder or a bucket that locks, as signed segments."`
+	Verify AuditVerifyCmd `cmd:"" help:"Examine an export, without database, and without network where it is a folder: every signature, every entry, the whole tree."`
 }
 
 // AuditExportCmd is `ekyc audit export`.
 type AuditExportCmd struct {
 	databaseFlags
-	To   string `help:"Folder of the segments; made where it does not exist, gone on with where it does." required:"" type:"path" placeholder:"DIR"`
-	JSON bool   `help:"Print JSON."`
+	To         string `help:"Folder of the segments, made where it does not exist, or s3://bucket/prefix?… of a bucket with Object Lock; gone on with where there are some." required:"" placeholder:"PLACE"`
+	RetainDays int    `help:"Days for which nobody is to be able to remove a segment from the bucket, this command's user included; 0 for as the bucket is set up." env:"EKYC_AUDIT_RETAIN_DAYS"`
+	JSON       bool   `help:"Print JSON."`
 }
 
-// Run gives everything its place in the tree, and writes what the folder does not hold yet. That it was begun is entered itself, and first.
+// Run gives everything its place in the tree, and writes what the place does not hold yet. That it was begun is entered itself, and first.
 func (a *AuditExportCmd) Run(ctx context.Context, c *console) error {
-	if err := a.requireDatabase(); err != nil {
+	stop, err := a.reachDatabase(ctx)
+	if err != nil {
 		return err
 	}
-	keyring, err := vault.OpenKeyring(a.rootKey())
+	defer stop()
+	ring, err := a.openRing(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -46,8 +48,11 @@ func (a *AuditExportCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	defer db.Close()
-	log := audit.New(db, keyring, audit.Options{})
-	sink, err := audit.OpenFolder(a.To)
+	if err := fitRing(ctx, ring, db); err != nil {
+		return err
+	}
+	log := audit.New(db, ring, audit.Options{})
+	sink, err := openSink(ctx, a.To)
 	if err != nil {
 		return err
 	}
@@ -60,7 +65,7 @@ func (a *AuditExportCmd) Run(ctx context.Context, c *console) error {
 	if err := sequenceAll(ctx, log); err != nil {
 		return err
 	}
-	out, err := log.Export(ctx, sink, audit.ExportOptions{})
+	out, err := log.Export(ctx, sink, audit.ExportOptions{Retain: days(a.RetainDays)})
 	if err != nil {
 		return err
 	}
@@ -69,6 +74,20 @@ func (a *AuditExportCmd) Run(ctx context.Context, c *console) error {
 	}
 	fmt.Fprintf(c.out, "%d entries in %d new segments; the export ends with entry %d\nkey %s\n", out.Size-out.First, out.Segments, out.Size-1, out.Verifier)
 	return nil
+}
+
+// AuditKeysCmd is `ekyc audit keys`.
+type AuditKeysCmd struct{ databaseFlags }
+
+// Run prints the keys, the first one first.
+func (a *AuditKeysCmd) Run(ctx context.Context, c *console) error {
+	return a.work(ctx, c, func(w *keysWork) error {
+		keys, err := w.log.Keys(ctx)
+		if err != nil {
+			return err
+		}
+		return writeJSON(c.out, map[string]any{"keys": keys})
+	})
 }
 
 // sequenceAll waits until every committed entry has its place, whoever gives it.
@@ -85,9 +104,9 @@ func sequenceAll(ctx context.Context, log *audit.Log) error {
 
 // AuditVerifyCmd is `ekyc audit verify`.
 type AuditVerifyCmd struct {
-	Dir        string   `arg:"" help:"Folder of the segments." type:"path"`
+	From       string   `arg:"" help:"Folder of the segments, or s3://bucket/prefix?… of the bucket where they are." name:"dir"`
 	Checkpoint []string `help:"File with a signed checkpoint from elsewhere, as receipts and GET /v1/audit/checkpoint have it; may be given again. Without one nobody can tell whether the end is missing." type:"path" placeholder:"FILE"`
-	Key        string   `help:"The log's verifier key, or a file of it. Without it the export's own is believed." placeholder:"KEY"`
+	Key        string   `help:"The log's verifier key, or a file of it: the one of now, or a former one. Without it the export's own is believed." placeholder:"KEY"`
 	JSON       bool     `help:"Print JSON."`
 }
 
@@ -108,7 +127,11 @@ func (a *AuditVerifyCmd) Run(ctx context.Context, c *console) error {
 		}
 		o.Checkpoints[path] = text
 	}
-	report, err := audit.Verify(os.DirFS(a.Dir), o)
+	files, err := openExport(ctx, a.From)
+	if err != nil {
+		return err
+	}
+	report, err := audit.Verify(files, o)
 	if err != nil {
 		return err
 	}
@@ -122,16 +145,22 @@ func (a *AuditVerifyCmd) Run(ctx context.Context, c *console) error {
 		return writeJSON(c.out, report)
 	}
 	for _, p := range report.Problems {
-		at := p.File
-		if p.Line > 0 {
-			at = fmt.Sprintf("%s:%d", p.File, p.Line)
+		at := p.File + ": "
+		switch {
+		case p.File == "":
+			at = ""
+		case p.Line > 0:
+			at = fmt.Sprintf("%s:%d: ", p.File, p.Line)
 		}
-		fmt.Fprintf(c.out, "%s: %s\n", at, p.What)
+		fmt.Fprintln(c.out, at+p.What)
 	}
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(c.out, "%d entries in %d segments are as they were signed\nlog  %s\nroot %s\nkey  %s\n", report.Entries, report.Segments, report.Origin, report.Root, report.Key)
+	for _, k := range report.Keys[:max(0, len(report.Keys)-1)] {
+		fmt.Fprintf(c.out, "key  %s has signed up to %d entries, and introduced the next\n", k.Key, k.Until)
+	}
 	if !report.KeyTrusted {
 		fmt.Fprintln(c.out, "The key is the one that the export names itself; give --key to be sure whose it is.")
 	}
@@ -146,7 +175,13 @@ const maxCheckpointFile = 1 << 20
 
 // openAudit makes the log of a process, which sequences whenever no other does, and tells how far that is.
 func (p *platform) openAudit() error {
+	if err := fitRing(context.Background(), p.keyring, p.db); err != nil {
+		return err
+	}
 	p.audit = audit.New(p.db, p.keyring, audit.Options{Logger: p.logger})
+	if err := p.audit.EnterRoot(context.Background(), p.keyring, commandActor("keys")); err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -201,10 +236,19 @@ func commandActor(name string) audit.Actor {
 	return audit.Actor{Kind: audit.ActorSystem, ID: "ekyc " + name}
 }
 
-// setOperator makes the account, or opens the one that is there again with the password, and enters which.
-func setOperator(ctx context.Context, log *audit.Log, operators *operator.Service, command, email, password string) error {
+// setOperator makes the account, or opens the one that is there again with the password, and enters which. A first password is to be changed soon.
+func setOperator(ctx context.Context, log *audit.Log, operators *operator.Service, command, email, password string, first bool) error {
+	expire := func(ctx context.Context, id ekyc.ID) error {
+		if !first {
+			return nil
+		}
+		return operators.ExpirePassword(ctx, id)
+	}
 	err := log.Enter(ctx, ekyc.Scope{}, func(ctx context.Context) (audit.Entry, error) {
 		o, err := operators.Create(ctx, email, password, operator.Owner)
+		if err == nil {
+			err = expire(ctx, o.ID)
+		}
 		return audit.Entry{Action: audit.OperatorCreate, Actor: commandActor(command), Objects: []ekyc.ID{o.ID}, Details: audit.Details{audit.Role: string(operator.Owner)}}, err
 	})
 	if ekyc.CodeOf(err) != ekyc.ErrConflict {
@@ -223,6 +267,7 @@ func setOperator(ctx context.Context, log *audit.Log, operators *operator.Servic
 			_, err := operators.SetRole(ctx, o.ID, operator.Owner)
 			for _, mend := range []func() error{
 				func() error { return operators.SetPassword(ctx, o.ID, password) }, func() error { return operators.ResetTOTP(ctx, o.ID) }, func() error { return operators.Enable(ctx, o.ID) },
+				func() error { return expire(ctx, o.ID) },
 			} {
 				if err == nil {
 					err = mend()

@@ -59,6 +59,7 @@ func readDemo(p *platform, path string) (state demoState, err error) {
 	if err != nil {
 		return state, err
 	}
+	defer clear(plain)
 	return state, json.Unmarshal(plain, &state)
 }
 
@@ -67,6 +68,7 @@ func writeDemo(p *platform, path string, state demoState) error {
 	if err != nil {
 		return err
 	}
+	defer clear(plain)
 	sealed, err := p.keyring.Seal(demoPurpose, plain)
 	if err != nil {
 		return err
@@ -94,5 +96,5 @@ func (u *UpCmd) makeDemo(ctx context.Context, p *platform) (state demoState, err
 		return state, err
 	}
 	state.Operator, state.OperatorPassword = demoOperator, rand.Text()
-	return state, setOperator(ctx, p.audit, p.operators, "up", state.Operator, state.OperatorPassword)
+	return state, setOperator(ctx, p.audit, p.operators, "up", state.Operator, state.OperatorPassword, false)
 }

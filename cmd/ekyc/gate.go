@@ -10,6 +10,7 @@ import (
 	"ekyc/internal/engine"
 	"ekyc/internal/gate"
 	"ekyc/internal/gate/clamd"
+	"ekyc/internal/health"
 )
 
 // clamdFlags say where the antivirus is.
@@ -52,6 +53,15 @@ func (f *gateFlags) openGate(logger *slog.Logger) (*gate.Gate, error) {
 	return gate.New(o)
 }
 
+// antivirusPart is how the antivirus counts among the parts of the process.
+func (f *gateFlags) antivirusPart(g *gate.Gate) health.Part {
+	if f.antivirus() == gate.Off {
+		return health.Part{Name: partAntivirus}
+	}
+	// Its client asks clamd twice a second at most, and at once when a scan has failed.
+	return health.Part{Name: partAntivirus, Vital: f.antivirus() == gate.Require, Known: true, Check: g.Alive}
+}
+
 // describe says in a line what the gate does, for who starts the service by hand.
 func (f *gateFlags) describe() string {
 	switch f.antivirus() {
@@ -74,7 +84,7 @@ func (f *clamdFlags) diagnose(ctx context.Context) []engine.Diagnosis {
 	d := engine.Diagnosis{Model: "antivirus, clamd at " + f.Clamd}
 	client, err := clamd.New(clamd.Options{Address: f.Clamd})
 	if err != nil {
-		d.Problem = err.Error()
+		d.Problem = health.Cause(err)
 		return []engine.Diagnosis{d}
 	}
 	defer client.Close()
@@ -83,7 +93,7 @@ func (f *clamdFlags) diagnose(ctx context.Context) []engine.Diagnosis {
 	d.LatencyMS = float64(time.Since(start).Microseconds()) / 1000
 	switch {
 	case err != nil:
-		d.Problem = err.Error()
+		d.Problem = health.Cause(err)
 		return []engine.Diagnosis{d}
 	case version.Signatures == "":
 		d.Model += fmt.Sprintf(": ClamAV %s, without ClamAV's own signatures", version.Engine)

@@ -42,14 +42,17 @@ type cli struct {
 	Specimen SpecimenCmd `cmd:"" help:"Generate specimen documents, photographs of them and attacks, with their truth."`
 	Coverage CoverageCmd `cmd:"" help:"List what is read of which documents, and how that was tested."`
 	Models   ModelsCmd   `cmd:"" help:"Install, list and verify the model files."`
-	Doctor   DoctorCmd   `cmd:"" help:"Run every model on a known input and say what it gave and how long it took."`
+	Doctor   DoctorCmd   `cmd:"" help:"Look at everything that a process with the same options would work with: models, root keys, database, certificate, pictures, ledger, antivirus, disk, memory, clocks."`
 	Up       UpCmd       `cmd:"" help:"Run the whole service in one process, on a database of its own unless there is another, with a demo tenant."`
 	Serve    ServeCmd    `cmd:"" help:"Answer requests; any number of processes on one database."`
 	Worker   WorkerCmd   `cmd:"" help:"Work on verifications and deliver webhooks; any number of processes on one database."`
 	Migrate  MigrateCmd  `cmd:"" help:"Bring the tables up to date."`
 	Admin    AdminCmd    `cmd:"" help:"Make root keys and operators."`
+	Keys     KeysCmd     `cmd:"" help:"See, rotate and retire root keys and those of tenants; nothing has to be stopped for it."`
 	Audit    AuditCmd    `cmd:"" help:"Export the audit log, and examine an export."`
 	Receipt  ReceiptCmd  `cmd:"" help:"Verify receipts of decisions, and see to the keys that sign them."`
+	Erasure  ErasureCmd  `cmd:"" help:"Verify certificates of erasures."`
+	Backup   BackupCmd   `cmd:"" help:"Write encrypted backups, restore them, and destroy keys in them whose time is over."`
 	Sign     SignCmd     `cmd:"" help:"Print the headers of a signed request, or a curl command."`
 	Engine   EngineCmd   `cmd:"" hidden:"" help:"Run native code for the service; started by it, not by hand."`
 
@@ -114,9 +117,15 @@ func run(ctx context.Context, args []string, c *console) (code int) {
 	if exited >= 0 {
 		return exited
 	}
+	if problem, is := errors.AsType[*ekyc.Error](err); is { // of a file that a flag names
+		return c.fail(problem, false)
+	}
 	if err != nil {
 		fmt.Fprintf(c.err, "ekyc: %v; see ekyc --help\n", err)
 		return exitBadInput
+	}
+	if err := refuseSecrets(command); err != nil {
+		return c.fail(err, asJSON(command))
 	}
 	if err := command.Run(); err != nil {
 		return c.fail(err, asJSON(command))
@@ -153,10 +162,11 @@ func (c *console) fail(err error, asJSON bool) int {
 		}
 		fmt.Fprintf(c.err, "ekyc: %s: %s%s\n", problem.Code, which, problem.Message)
 	}
+	// What is away is away for a reason: a wrong name or a wrong secret reads otherwise than a silent server.
+	if problem.Cause != nil && (problem.Code == ekyc.ErrInternal || problem.Code == ekyc.ErrUnavailable) {
+		fmt.Fprintln(c.err, "ekyc: cause:", problem.Cause)
+	}
 	if problem.Code == ekyc.ErrInternal {
-		if problem.Cause != nil {
-			fmt.Fprintln(c.err, "ekyc: cause:", problem.Cause)
-		}
 		return exitInternal
 	}
 	if problem.Code == ekyc.ErrReceiptInvalid {

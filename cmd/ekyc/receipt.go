@@ -11,10 +11,9 @@ import (
 	"time"
 
 	"ekyc"
+	"ekyc/internal/audit"
 	"ekyc/internal/gate"
 	"ekyc/internal/receipt"
-	"ekyc/internal/store"
-	"ekyc/internal/vault"
 	"ekyc/internal/vision"
 )
 
@@ -188,7 +187,13 @@ type ReceiptKeysCmd struct{ databaseFlags }
 
 // Run prints the keys.
 func (k *ReceiptKeysCmd) Run(ctx context.Context, c *console) error {
-	return k.withReceipts(ctx, c, (*receipt.Service).Keys)
+	return k.work(ctx, c, func(w *keysWork) error {
+		set, err := w.receipts().Keys(ctx)
+		if err != nil {
+			return err
+		}
+		return writeJSON(c.out, set)
+	})
 }
 
 // ReceiptRotateCmd is `ekyc receipt rotate`.
@@ -196,31 +201,20 @@ type ReceiptRotateCmd struct{ databaseFlags }
 
 // Run makes the next key and prints all of them.
 func (r *ReceiptRotateCmd) Run(ctx context.Context, c *console) error {
-	return r.withReceipts(ctx, c, (*receipt.Service).Rotate)
-}
-
-// withReceipts does something with the keys of the installation and prints them.
-func (f *databaseFlags) withReceipts(ctx context.Context, c *console, do func(*receipt.Service, context.Context) (receipt.KeySet, error)) error {
-	if err := f.requireDatabase(); err != nil {
-		return err
-	}
-	keyring, err := vault.OpenKeyring(f.rootKey())
-	if err != nil {
-		return err
-	}
-	if f.Migrate {
-		if err := f.migrate(ctx); err != nil {
+	return r.work(ctx, c, func(w *keysWork) error {
+		var set receipt.KeySet
+		err := w.enter(ctx, audit.ReceiptKeyRotate, ekyc.Scope{}, func(ctx context.Context) (_ int64, err error) {
+			set, err = w.receipts().Rotate(ctx)
+			return 0, err
+		})
+		if err != nil {
 			return err
 		}
-	}
-	db, err := store.Open(ctx, f.DatabaseURL, store.Options{ServiceConns: 1, SystemConns: 1})
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	set, err := do(receipt.New(db, nil, keyring, receipt.Options{}), ctx)
-	if err != nil {
-		return err
-	}
-	return writeJSON(c.out, set)
+		return writeJSON(c.out, set)
+	})
+}
+
+// receipts is the service that knows the keys of receipts.
+func (w *keysWork) receipts() *receipt.Service {
+	return receipt.New(w.db, nil, w.ring, receipt.Options{})
 }

@@ -12,7 +12,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ekyc"
+	"ekyc/internal/blob"
 	"ekyc/internal/gate"
+	"ekyc/internal/keyring"
 	"ekyc/internal/receipt"
 	"ekyc/internal/store"
 	"ekyc/internal/store/storetest"
@@ -31,11 +33,11 @@ func issued(t *testing.T) (folder string, database []string) {
 	url := server.URL(t)
 	folder = t.TempDir()
 	root := filepath.Join(folder, "root.key")
-	keyring, err := vault.CreateKeyring(root)
+	ring, err := keyring.Create(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := vault.NewFiles(filepath.Join(folder, "files"))
+	files, err := blob.OpenFiles(filepath.Join(folder, "files"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,8 +46,8 @@ func issued(t *testing.T) (folder string, database []string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	v := vault.New(db, keyring, files, vault.Options{})
-	service := receipt.New(db, v, keyring, receipt.Options{})
+	v := vault.New(db, ring, files, vault.Options{})
+	service := receipt.New(db, v, ring, receipt.Options{})
 	scope := ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Test}
 	salt, job := make([]byte, receipt.SaltSize), ekyc.NewID(ekyc.KindJob)
 	photo := plainJPEG(t, 400, 300)

@@ -3,25 +3,23 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"runtime/debug"
-	"syscall"
+	"strings"
 	"time"
 
-	"ekyc"
 	"ekyc/internal/api"
-	"ekyc/internal/reference"
 )
 
 // edgeFlags are those of a process that answers requests.
 type edgeFlags struct {
 	gateFlags
+	tlsFlags
 	Listen          string         `help:"Address of the client API." default:"127.0.0.1:8080" env:"EKYC_LISTEN"`
 	AdminListen     string         `help:"Address of the platform API, which belongs on a network of its own; empty for none." default:"127.0.0.1:8081" env:"EKYC_ADMIN_LISTEN"`
+	RequireTOTP     bool           `help:"Demand one-time codes of operators: who has none can enrol them and do nothing else." name:"require-totp" env:"EKYC_REQUIRE_TOTP"`
 	TrustedProxies  []netip.Prefix `help:"Proxies whose X-Forwarded-For is believed." env:"EKYC_TRUSTED_PROXIES" placeholder:"CIDR"`
 	GlobalPerMinute int            `help:"Requests a minute that all keys together may make; 0 for any number." default:"0" env:"EKYC_GLOBAL_PER_MINUTE"`
 	BodyTimeout     time.Duration  `help:"Longest that the body of a request may take to arrive." default:"60s" env:"EKYC_BODY_TIMEOUT"`
@@ -49,15 +47,22 @@ func (s *ServeCmd) Run(ctx context.Context) error {
 	if err := s.requireDatabase(); err != nil {
 		return err
 	}
-	p, err := s.open(ctx, role{name: "serve", global: s.GlobalPerMinute})
+	begun, err := s.begin("serve")
 	if err != nil {
 		return err
 	}
-	servers, err := s.listen(ctx, p, &s.serviceFlags)
+	servers, err := s.listen(ctx, begun, &s.serviceFlags)
 	if err != nil {
-		return errors.Join(err, p.Close())
+		return err
 	}
-	if err = p.awaitEngine(ctx); err == nil {
+	p, err := s.open(ctx, begun, role{name: "serve", global: s.GlobalPerMinute})
+	if err != nil {
+		return errors.Join(begun.stopped(ctx, err), servers.stop())
+	}
+	if err = s.serve(p, begun, servers, &s.serviceFlags); err == nil {
+		err = p.awaitEngine(ctx)
+	}
+	if err == nil {
 		p.logger.Info("serving", "client", servers.client, "platform", servers.admin)
 		<-ctx.Done()
 		p.logger.Info("stopping")
@@ -65,102 +70,63 @@ func (s *ServeCmd) Run(ctx context.Context) error {
 	return errors.Join(err, servers.stop(), p.Close())
 }
 
-// servers are the listening parts of a process.
-type servers struct {
-	client, admin, metrics string // base URLs
-	list                   []*http.Server
-}
-
-// Bounds of connections. A slow client holds a connection and no more: bodies have a time of their own.
-const (
-	headerTimeout = 5 * time.Second
-	idleTimeout   = 2 * time.Minute
-	maxHeader     = 32 << 10
-	drainTimeout  = 30 * time.Second
-)
-
 // collectAt is Go's GOGC for a process that answers requests. Bodies of megabytes come and go, and little else lives: with the usual 100 the
 // collector runs many times a second, on a quarter of the cores that requests wait for.
 const collectAt = 400
 
-// listen starts the servers of the client, platform and metrics addresses.
-func (f *edgeFlags) listen(ctx context.Context, p *platform, s *serviceFlags) (*servers, error) {
+// listen opens the addresses of the client and the platform API and of metrics. They answer at once: that the process is alive, and that it does not serve yet.
+func (f *edgeFlags) listen(ctx context.Context, begun *start, s *serviceFlags) (*servers, error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}
-	uploads, err := f.openGate(p.logger)
+	pair, err := f.openPair(ctx, begun.logger)
 	if err != nil {
 		return nil, err
 	}
-	p.onClose(uploads.Close)
-	server, err := api.New(api.Services{
-		DB: p.db, Tenants: p.tenants, Operators: p.operators, Admission: p.admission, Metering: p.metering, Vault: p.vault, Webhooks: p.webhooks,
-		Idempotency: p.repeats, Challenges: p.challenges, Captures: p.captures, References: reference.New(p.vault), Jobs: p.jobs, Drafts: p.drafts, Comparisons: p.shadows, Reviews: p.reviews, Receipts: p.receipts, Requests: p.requests, Audit: p.audit, Profiles: p.profiles, Vision: p.engine, Gate: uploads,
-	}, api.Options{Version: programVersion(), PublicURL: f.publicURL(s), FrameAncestors: f.CaptureFrames, TrustedProxies: f.TrustedProxies, BodyTimeout: f.BodyTimeout, BodyMemory: f.BodyMemory << 20, Logger: p.logger})
-	if err != nil {
-		return nil, err
-	}
-	out := &servers{}
+	out := &servers{logger: begun.logger, pair: pair}
+	starting := api.Starting(api.Options{Version: programVersion(), HSTS: f.hsts()}, begun.waits)
 	for _, part := range []struct {
 		address string
-		handler http.Handler
-		wrap    func(net.Listener) net.Listener
+		port    **port
 		url     *string
-		path    string
-	}{
-		{f.Listen, server.Client(), server.Listener, &out.client, ""}, {f.AdminListen, server.Admin(), server.Listener, &out.admin, ""},
-		{s.MetricsListen, p.watch(), nil, &out.metrics, "/metrics"},
-	} {
+	}{{f.Listen, &out.clientPort, &out.client}, {f.AdminListen, &out.adminPort, &out.admin}} {
 		if part.address == "" {
 			continue
 		}
-		base, err := out.serve(ctx, part.address, part.handler, part.wrap, p.logger)
-		if err != nil {
+		if *part.port, err = out.open(ctx, part.address, starting); err != nil {
 			return nil, errors.Join(err, out.stop())
 		}
-		*part.url = base + part.path
+		*part.url = "http://" + (*part.port).lent.Addr().String()
+		if pair != nil {
+			*part.url = "https" + strings.TrimPrefix(*part.url, "http")
+		}
+	}
+	if err := out.watch(ctx, s.MetricsListen, begun); err != nil {
+		return nil, errors.Join(err, out.stop())
 	}
 	return out, nil
 }
 
-// serve starts one server, over connections as wrap gives them where it is not nil, and gives its base URL.
-func (s *servers) serve(ctx context.Context, address string, handler http.Handler, wrap func(net.Listener) net.Listener, logger *slog.Logger) (string, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if address == defaultMetrics && errors.Is(err, syscall.EADDRINUSE) { // another process of this machine, and nobody chose the port
-		listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err == nil {
-			logger.Warn("the usual address of metrics is in use", "address", listener.Addr().String())
-		}
-	}
+// serve has the routes answer from now on.
+func (f *edgeFlags) serve(p *platform, begun *start, ports *servers, s *serviceFlags) error {
+	uploads, err := f.openGate(p.logger)
 	if err != nil {
-		return "", ekyc.Errorf(ekyc.ErrInvalidArgument, "cannot listen on %s; is it in use, or not of this machine?", address).Because(err)
+		return err
 	}
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, DisableGeneralOptionsHandler: true,
-		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	p.onClose(uploads.Close)
+	if err := s.ready(p, begun, f.antivirusPart(uploads)); err != nil {
+		return err
 	}
-	base := "http://" + listener.Addr().String()
-	if wrap != nil {
-		listener = wrap(listener)
+	server, err := api.New(api.Services{
+		DB: p.db, Tenants: p.tenants, Operators: p.operators, Admission: p.admission, Metering: p.metering, Vault: p.vault, Keys: p.keyring, Webhooks: p.webhooks,
+		Idempotency: p.repeats, Challenges: p.challenges, Captures: p.captures, Consents: p.consents, Access: p.exporter(), References: p.references, Retention: p.retention, Erasure: p.erasure, Jobs: p.jobs, Drafts: p.drafts, Comparisons: p.shadows, Reviews: p.reviews, Receipts: p.receipts, Requests: p.requests, Audit: p.audit, Profiles: p.profiles, Vision: p.engine, Gate: uploads, Health: begun.board.Load(),
+	}, api.Options{Version: programVersion(), PublicURL: f.publicURL(s), FrameAncestors: f.CaptureFrames, TrustedProxies: f.TrustedProxies, BodyTimeout: f.BodyTimeout, BodyMemory: f.BodyMemory << 20, HSTS: f.hsts(), SecondFactor: f.RequireTOTP, Logger: p.logger})
+	if err != nil {
+		return err
 	}
-	s.list = append(s.list, server)
-	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			logger.Error("a server ended", "error.message", err.Error())
-		}
-	}()
-	return base, nil
-}
-
-// stop lets requests under way end, and then breaks off the rest.
-func (s *servers) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
-	defer cancel()
-	var faults []error
-	for _, server := range s.list {
-		if err := server.Shutdown(ctx); err != nil {
-			faults = append(faults, err, server.Close())
-		}
+	wrap := server.Listener
+	if ports.pair != nil {
+		wrap = func(l net.Listener) net.Listener { return server.TLSListener(l, ports.pair.Config()) }
 	}
-	return errors.Join(faults...)
+	return errors.Join(ports.handOver(ports.clientPort, server.Client(), wrap), ports.handOver(ports.adminPort, server.Admin(), wrap))
 }

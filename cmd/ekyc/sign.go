@@ -15,18 +15,33 @@ import (
 	"unicode/utf8"
 
 	"ekyc"
+	"ekyc/internal/secretfile"
 	"ekyc/internal/tenant/signing"
 )
 
 // SignCmd is `ekyc sign`.
 type SignCmd struct {
-	KeyID     string `help:"Public identifier of the key." required:"" placeholder:"ek_…"`
-	Secret    string `help:"The key's secret; better given by the environment, which other users of the machine do not see." env:"EKYC_API_SECRET" required:"" placeholder:"SECRET"`
+	KeyID string `help:"Public identifier of the key." required:"" placeholder:"ek_…"`
+	secretFlags
 	Method    string `help:"HTTP method." default:"GET"`
 	Target    string `help:"Path with /v1, and ?query where there is one, exactly as it will be sent. With --curl, taken from there when not given." placeholder:"/v1/…"`
 	Body      string `help:"File of the body, - for standard input. Not given: no body." placeholder:"FILE|-"`
 	Timestamp int64  `help:"Unix seconds; not given: now." placeholder:"SECONDS"`
 	Curl      string `help:"Print a curl command for this URL in place of the headers." placeholder:"URL"`
+}
+
+// secretFlags give the secret of a key.
+type secretFlags struct {
+	Secret     string `help:"The key's secret: by the environment only, since the command line is read by every user of the machine." env:"EKYC_API_SECRET" secret:"true" hidden:""`
+	SecretFile string `help:"File that holds the key's secret and that only its owner can read; EKYC_API_SECRET may hold it as well." env:"EKYC_API_SECRET_FILE" type:"path" placeholder:"FILE"`
+}
+
+// AfterApply reads the file.
+func (f *secretFlags) AfterApply() (err error) {
+	if f.Secret == "" && f.SecretFile != "" {
+		f.Secret, err = secretfile.Line(f.SecretFile)
+	}
+	return err
 }
 
 const (
@@ -36,6 +51,9 @@ const (
 
 // Run prints the headers that a request needs, or the whole request for curl. The secret is never printed.
 func (s *SignCmd) Run(ctx context.Context, c *console) error {
+	if s.Secret == "" {
+		return ekyc.Errorf(ekyc.ErrInvalidArgument, "the key's secret is needed, in EKYC_API_SECRET or in a file that --secret-file names")
+	}
 	address, err := s.address()
 	if err != nil {
 		return err

@@ -17,7 +17,6 @@ import (
 	"ekyc/internal/store"
 	"ekyc/internal/telemetry"
 	"ekyc/internal/tenant/signing"
-	"ekyc/internal/vault"
 )
 
 // UpCmd is `ekyc up`.
@@ -31,28 +30,42 @@ type UpCmd struct {
 
 // Run is the whole service in one process, on a private database unless there is another.
 func (u *UpCmd) Run(ctx context.Context, c *console) error {
-	if err := u.prepare(); err != nil {
-		return err
-	}
-	stopDatabase, err := u.openDatabase(ctx)
+	begun, err := u.begin("up")
 	if err != nil {
 		return err
 	}
-	p, err := u.open(ctx, role{name: "up", works: true, global: u.GlobalPerMinute, workers: u.Jobs})
+	servers, err := u.listen(ctx, begun, &u.serviceFlags)
 	if err != nil {
-		return errors.Join(err, stopDatabase())
+		return err
 	}
-	err = u.run(ctx, c, p)
-	return errors.Join(err, p.Close(), stopDatabase())
+	err = u.begun(ctx, c, begun, servers)
+	return errors.Join(err, servers.stop())
+}
+
+// begun goes on where the addresses answer.
+func (u *UpCmd) begun(ctx context.Context, c *console, begun *start, ports *servers) error {
+	if err := begun.await(ctx, partKeyService, u.prepare); err != nil {
+		return begun.stopped(ctx, err)
+	}
+	stopDatabase, err := u.ownDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := u.open(ctx, begun, role{name: "up", works: true, global: u.GlobalPerMinute, workers: u.Jobs})
+	if err != nil {
+		return errors.Join(begun.stopped(ctx, err), stopDatabase())
+	}
+	err = u.run(ctx, c, p, begun, ports)
+	return errors.Join(err, ports.stop(), p.Close(), stopDatabase())
 }
 
 // prepare makes the data directory and, the first time, the root key.
-func (u *UpCmd) prepare() error {
+func (u *UpCmd) prepare(ctx context.Context) error {
 	if err := os.MkdirAll(u.DataDir, 0o755); err != nil { // the database's user passes through; what is inside has modes of its own
 		return ekyc.Errorf(ekyc.ErrFileUnreadable, "the data directory %s cannot be made", u.DataDir).Because(err)
 	}
 	if _, err := os.Stat(u.rootKey()); errors.Is(err, fs.ErrNotExist) {
-		if _, err := vault.CreateKeyring(u.rootKey()); err != nil {
+		if err := u.createRing(ctx); err != nil {
 			return err
 		}
 	}
@@ -60,8 +73,8 @@ func (u *UpCmd) prepare() error {
 	return nil
 }
 
-// openDatabase starts the private server where no other was given.
-func (u *UpCmd) openDatabase(ctx context.Context) (stop func() error, err error) {
+// ownDatabase starts the private server where no other was given.
+func (u *UpCmd) ownDatabase(ctx context.Context) (stop func() error, err error) {
 	if u.DatabaseURL != "" {
 		return func() error { return nil }, nil
 	}
@@ -74,7 +87,7 @@ func (u *UpCmd) openDatabase(ctx context.Context) (stop func() error, err error)
 	return private.Close, nil
 }
 
-func (u *UpCmd) run(ctx context.Context, c *console, p *platform) error {
+func (u *UpCmd) run(ctx context.Context, c *console, p *platform, begun *start, ports *servers) error {
 	if err := p.requests.EnsurePartitions(ctx); err != nil {
 		return err
 	}
@@ -82,23 +95,22 @@ func (u *UpCmd) run(ctx context.Context, c *console, p *platform) error {
 	if err != nil {
 		return err
 	}
-	servers, err := u.listen(ctx, p, &u.serviceFlags)
-	if err != nil {
+	if err := u.serve(p, begun, ports, &u.serviceFlags); err != nil {
 		return err
 	}
 	if err := p.awaitEngine(ctx); err != nil {
-		return errors.Join(err, servers.stop())
+		return err
 	}
 	stop, err := p.work(ctx)
 	if err != nil {
-		return errors.Join(err, servers.stop())
+		return err
 	}
-	demo.BaseURL, demo.AdminURL, demo.MetricsURL = servers.client, servers.admin, servers.metrics
+	demo.BaseURL, demo.AdminURL, demo.MetricsURL = ports.client, ports.admin, ports.metrics
 	if err = u.announce(c, demo); err == nil {
 		<-ctx.Done()
 		p.logger.Info("stopping")
 	}
-	return errors.Join(err, servers.stop(), stop())
+	return errors.Join(err, ports.stop(), stop())
 }
 
 // demonstration is what a newcomer needs to call the service.

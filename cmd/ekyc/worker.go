@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"net/http"
 	"sync"
 	"time"
-
-	"ekyc/internal/telemetry"
 )
 
 // WorkerCmd is `ekyc worker`.
@@ -22,15 +19,20 @@ func (w *WorkerCmd) Run(ctx context.Context) error {
 	if err := w.requireDatabase(); err != nil {
 		return err
 	}
-	p, err := w.open(ctx, role{name: "worker", works: true, workers: w.Jobs})
+	begun, err := w.begin("worker")
 	if err != nil {
 		return err
 	}
-	watched := &servers{}
-	if w.MetricsListen != "" {
-		if _, err := watched.serve(ctx, w.MetricsListen, p.watch(), nil, p.logger); err != nil {
-			return errors.Join(err, p.Close())
-		}
+	watched := &servers{logger: begun.logger}
+	if err := watched.watch(ctx, w.MetricsListen, begun); err != nil {
+		return err
+	}
+	p, err := w.open(ctx, begun, role{name: "worker", works: true, workers: w.Jobs})
+	if err != nil {
+		return errors.Join(begun.stopped(ctx, err), watched.stop())
+	}
+	if err := w.ready(p, begun); err != nil {
+		return errors.Join(err, watched.stop(), p.Close())
 	}
 	// No job is taken before there is an engine for it.
 	if err := p.awaitEngine(ctx); err != nil {
@@ -46,20 +48,6 @@ func (w *WorkerCmd) Run(ctx context.Context) error {
 	return errors.Join(stop(), watched.stop(), p.Close())
 }
 
-// watch serves what an operator asks of a process: /metrics, and /ready, which is 503 while the engine or the database is away.
-func (p *platform) watch() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", telemetry.MetricsHandler())
-	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, r *http.Request) {
-		if p.engine.Stats().Ready == 0 || p.db.Ready(r.Context()) != nil {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return
-		}
-		w.WriteHeader(http.StatusNoContent)
-	})
-	return mux
-}
-
 // workTimeout is how long a stop waits for verifications under way; what is not done by then is taken up again from its last step.
 const workTimeout = 20 * time.Second
 
@@ -72,7 +60,7 @@ func (p *platform) work(ctx context.Context) (stop func() error, err error) {
 	sweeping, end := context.WithCancel(context.WithoutCancel(ctx))
 	var group sync.WaitGroup
 	group.Go(func() { p.jobs.Run(sweeping) })
-	for _, part := range p.upkeep() {
+	for _, part := range append(p.upkeep(), p.exports...) {
 		group.Go(func() { p.sweep(sweeping, part) })
 	}
 	return func() error {
@@ -97,7 +85,7 @@ func (p *platform) upkeep() []upkeepPart {
 		{"reservations", soon, func(ctx context.Context) error { _, err := p.metering.Sweep(ctx); return err }},
 		{"signatures", now, func(ctx context.Context) error { _, err := p.admission.Sweep(ctx); return err }},
 		{"deliveries", now, p.webhooks.Sweep},
-		{"media", soon, p.vault.Sweep},
+		{"retention", soon, p.retention.Pass},
 		{"files", time.Hour, p.vault.SweepFiles},
 		{"remembered answers", soon, p.repeats.Sweep},
 		{"sessions", soon, p.operators.Sweep},
@@ -105,13 +93,9 @@ func (p *platform) upkeep() []upkeepPart {
 		{"capture links", soon, p.captures.Sweep},
 		{"reviews", soon, p.reviews.Sweep},
 		{"receipts", soon, p.receipts.Sweep},
-		{"request log", time.Hour, func(ctx context.Context) error {
-			if err := p.requests.EnsurePartitions(ctx); err != nil {
-				return err
-			}
-			_, err := p.requests.DropBefore(ctx, time.Now().Add(-requestLogKept))
-			return err
-		}},
+		{"erasures", now, p.erasure.Sweep},
+		{"erasure ledger", time.Hour, p.replayErasures},
+		{"request log", time.Hour, p.requests.EnsurePartitions},
 	}
 }
 
@@ -138,6 +122,3 @@ func (p *platform) sweep(ctx context.Context, part upkeepPart) {
 		cancel()
 	}
 }
-
-// requestLogKept is how long request logs stay: the contract's default retention.
-const requestLogKept = 30 * 24 * time.Hour

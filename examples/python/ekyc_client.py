@@ -30,7 +30,9 @@ class Client:
                 raw, status, received = answer.read(), answer.status, answer.headers
         except urllib.error.HTTPError as refusal:
             raw, status, received = refusal.read(), refusal.code, refusal.headers
-        return status, json.loads(raw) if raw else None, received
+        if raw and received.get_content_type() == "application/json":
+            return status, json.loads(raw), received
+        return status, raw or None, received  # a photograph
 
 
 def image(path):

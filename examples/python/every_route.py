@@ -1,7 +1,10 @@
 """Drives every route of the client API against a running `ekyc up`: every_route.py up.json selfie.jpg front.jpg. Exits 0 when all answered."""
+import io
 import json
 import sys
 import time
+import urllib.request
+import zipfile
 
 from ekyc_client import Client, image
 
@@ -32,15 +35,34 @@ assert call(200, "POST", "/face/match", {"image_live_base64": selfie, "image_doc
 call(200, "POST", "/kya/check", {"email": "person@example.com", "phone": "+33142685300", "country": "FRA"})
 subject = "/subjects/" + call(201, "POST", "/subjects", {"image_reference_base64": selfie})["subject_id"]
 call(200, "POST", subject, {"image_reference_base64": selfie})
-assert call(200, "GET", subject)["has_reference"]
+held = call(200, "GET", subject)
+assert held["has_reference"]
 assert call(200, "POST", "/face/match", {"image_live_base64": selfie, "subject_id": subject.split("/")[2]})["match"]
-call(200, "DELETE", subject)
+reference = "/media/" + held["reference_media_id"]
+got, picture, headers = client.call("GET", "/v1" + reference)  # bytes, as they were taken in
+assert got == 200 and headers["Content-Type"] == "image/jpeg" and picture[:2] == b"\xff\xd8", headers
+with urllib.request.urlopen(call(201, "POST", reference + "/link")["url"]) as page:  # what a reviewer's browser does
+    assert page.read() == picture
+said = call(201, "POST", subject + "/consent", {"version": "2026-11", "text": "I agree.", "language": "en", "channel": "paper"})
+call(201, "POST", subject + "/consent", {"status": "withdrawn"})
+agreed = call(200, "GET", subject + "/consent")
+assert not agreed["in_force"] and agreed["consents"][1] == said and agreed["consents"][0]["version"] == "2026-11", agreed
+got, archive, headers = client.call("GET", "/v1" + subject + "/export")
+with zipfile.ZipFile(io.BytesIO(archive)) as everything:
+    document = json.loads(everything.read("subject.json"))
+    assert everything.read(document["media"][0]["file"]) == picture and len(document["consents"]) == 2, document
+call(200, "PUT", subject + "/hold", {"reason": "a dispute"})
+call(409, "DELETE", subject + "?_=2")  # it is held
+call(200, "DELETE", subject + "/hold")
+erased = call(200, "DELETE", subject)
+assert call(200, "GET", subject + "/certificate") == erased["certificate"] and erased["certificate"]["certificate"]["cause"] == "request", erased
 key = "/keys/" + call(201, "POST", "/keys", {"name": "script", "scopes": ["workflow"]})["key_id"]
 call(200, "GET", key), call(200, "POST", key + "/rollover", {"overlap_seconds": 60}), call(200, "POST", key + "/revoke")
 job = "/jobs/" + call(202, "POST", "/kyc/verify", {"image_live_base64": selfie, "image_front_base64": front, "metadata": {"order": "1"}})["job_id"]
 while (answer := call(200, "GET", job))["status"] in ("queued", "running"):
     time.sleep(1.1)  # a signed request is accepted once, and a second later its timestamp is another
 assert answer["result"]["decision"] == "accepted", answer
+assert [m["kind"] for m in answer["media"]] == ["document_front", "face_crop", "face_crop", "selfie"] and answer["expires_at"]
 call(409, "POST", job + "/cancel")  # it has ended
 draft = call(201, "POST", "/workflows", {"definition": {"name": "script", "document": {"min_age": 18}}})
 flow = "/workflows/" + draft["workflow_id"]
@@ -62,6 +84,8 @@ call(200, "POST", review + "/decide", {**who, "decision": "rejected", "reason_co
 assert call(200, "GET", review)["outcome"]["decision"] == "rejected" and call(200, "GET", unseen + "/receipt")["receipt"]["sequence"] == 2
 call(200, "PUT", "/settings/reviews", {"second_reviewer": "on_override"})
 assert call(200, "GET", "/settings/reviews")["second_reviewer"] == "on_override"
+assert call(200, "PUT", "/settings/retention", {"days": {"selfie": 7}})["days"]["document"] == 30
+assert call(200, "GET", "/settings/retention")["days"]["selfie"] == 7
 link = call(201, "POST", "/captures", {"language": "fr", "expires_in_seconds": 600})
 assert link["url"].endswith("/capture/" + link["token"]) and call(200, "GET", "/captures/" + link["capture_id"])["status"] == "open"
 hook = "/webhooks/" + call(201, "POST", "/webhooks", {"url": up["base_url"] + "/v1/health"})["webhook_id"]

@@ -22,6 +22,7 @@ func (s *Server) adminRoutes(f *surface) error {
 	s.adminKeyRoutes(f)
 	s.adminJobRoutes(f)
 	s.adminAuditRoutes(f)
+	s.operatorHoldRoutes(f)
 	return f.documentRoutes()
 }
 

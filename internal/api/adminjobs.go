@@ -24,13 +24,14 @@ type AdminJob struct {
 	Steps       []workflow.Step  `json:"steps"`
 	Error       *JobProblem      `json:"error,omitempty"`
 	DeadLetter  bool             `json:"dead_letter"`
+	ErasedAt    *time.Time       `json:"erased_at,omitempty" doc:"When the subject was erased."`
 }
 
 func adminJob(j workflow.Job) AdminJob {
 	of := jobAnswer(j)
 	return AdminJob{
 		JobID: j.ID, TenantID: j.Scope.Tenant, Environment: j.Scope.Environment, Status: j.Status, CreatedAt: j.CreatedAt, StartedAt: j.StartedAt,
-		FinishedAt: j.FinishedAt, Attempt: j.Attempt, Steps: of.Steps, Error: of.Error, DeadLetter: j.DeadLetter,
+		FinishedAt: j.FinishedAt, Attempt: j.Attempt, Steps: of.Steps, Error: of.Error, DeadLetter: j.DeadLetter, ErasedAt: of.ErasedAt,
 	}
 }
 

@@ -138,12 +138,13 @@ type adminAuditParams struct {
 
 // CheckpointAnswer is the newest signed tree head.
 type CheckpointAnswer struct {
-	Origin      string    `json:"origin" doc:"Names the log."`
-	Size        int64     `json:"size" doc:"Entries of the tree."`
-	RootHash    string    `json:"root_hash" doc:"SHA-256, in base64."`
-	Checkpoint  string    `json:"checkpoint" doc:"The signed form, C2SP tlog-checkpoint: keep it, and hold later exports and proofs against it."`
-	VerifierKey string    `json:"verifier_key" doc:"The key that verifies it, as C2SP signed-note writes keys."`
-	SignedAt    time.Time `json:"signed_at"`
+	Origin      string      `json:"origin" doc:"Names the log."`
+	Size        int64       `json:"size" doc:"Entries of the tree."`
+	RootHash    string      `json:"root_hash" doc:"SHA-256, in base64."`
+	Checkpoint  string      `json:"checkpoint" doc:"The signed form, C2SP tlog-checkpoint: keep it, and hold later exports and proofs against it."`
+	VerifierKey string      `json:"verifier_key" doc:"The key that verifies it, as C2SP signed-note writes keys."`
+	SignedAt    time.Time   `json:"signed_at"`
+	Keys        []audit.Key `json:"keys" doc:"All keys that have signed this log, the first one first: a checkpoint of a former key stays good up to its last_size. Each but the first was introduced by the one before."`
 }
 
 type inclusionParams struct {
@@ -232,7 +233,11 @@ func (s *Server) auditCheckpoint(ctx context.Context, _ *Call, _ *none, _ *none)
 	if err != nil {
 		return nil, err
 	}
-	return &CheckpointAnswer{Origin: c.Origin, Size: c.Size, RootHash: c.Root.String(), Checkpoint: c.Note, VerifierKey: c.Verifier, SignedAt: c.SignedAt.UTC()}, nil
+	keys, err := s.Audit.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &CheckpointAnswer{Origin: c.Origin, Size: c.Size, RootHash: c.Root.String(), Checkpoint: c.Note, VerifierKey: c.Verifier, SignedAt: c.SignedAt.UTC(), Keys: keys}, nil
 }
 
 func (s *Server) auditInclusion(ctx context.Context, call *Call, p *inclusionParams, _ *none) (*InclusionAnswer, error) {

@@ -22,6 +22,7 @@ type Call struct {
 	Operator  *operator.Operator // of a platform route
 	Scope     ekyc.Scope
 
+	named     string  // the key that a signed request names, where it has the form of one; whether it exists and has signed is another matter
 	session   string  // the operator's token
 	link      ekyc.ID // to the capture page, of who came by one
 	started   time.Time

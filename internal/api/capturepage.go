@@ -299,6 +299,9 @@ func (b *picturesBody) problems(v *visit) []FieldProblem {
 	if b.ImageFront == nil {
 		found = append(found, FieldProblem{"/image_front_base64", requiredProblem})
 	}
+	if v.request.DocumentSides == bothSides && b.ImageBack == nil { // who leaves the back out would not have it held against the front
+		found = append(found, FieldProblem{"/image_back_base64", requiredProblem})
+	}
 	if v.request.Challenge && b.ChallengeID == "" { // a picture from a file would be a way around it
 		found = append(found, FieldProblem{"/challenge_id", requiredProblem})
 	}
@@ -335,8 +338,12 @@ func (s *Server) takePictures(ctx context.Context, v *visit, b *picturesBody) (*
 	}
 	var claimed error
 	submission.Also = func(ctx context.Context, tx pgx.Tx, j workflow.Job) error {
-		if claimed = s.Captures.Claim(ctx, tx, v.capture, j.ID); claimed != nil {
+		var given *capture.Consent
+		if given, claimed = s.Captures.Claim(ctx, tx, v.capture, j.ID, j.Subject); claimed != nil {
 			return claimed
+		}
+		if err := s.handOverConsent(ctx, tx, j, given); err != nil {
+			return err
 		}
 		return s.Audit.Append(ctx, tx, audit.Entry{Action: audit.CaptureUse, Scope: v.Scope, Objects: []ekyc.ID{v.capture.ID, j.ID}})
 	}

@@ -17,7 +17,7 @@ import (
 
 // CaptureBody asks for a link to the hosted capture page. It is kept, encrypted, as it came, and read again when the pictures are there.
 type CaptureBody struct {
-	DocumentSides string            `json:"document_sides,omitempty" enum:"auto,front,both" doc:"What the person photographs; auto unless given: the front of a passport, and both sides of what the person says is a card."`
+	DocumentSides string            `json:"document_sides,omitempty" enum:"auto,front,both" doc:"What the person photographs; auto unless given: the front of a passport, and both sides of what the person says is a card. With both, pictures without the back are refused."`
 	DocumentHint  string            `json:"document_hint,omitempty" enum:"auto,passport,id_card,driver_license,residence_permit,other" doc:"The kind of document where it is known."`
 	CountryHint   string            `json:"country_hint,omitempty" maxLength:"4" doc:"ISO 3166-1 alpha-3 or ICAO code of the issuer where it is known, or auto." example:"FRA"`
 	Challenge     bool              `json:"challenge,omitempty" doc:"The person answers a liveness challenge before the camera; without a camera the verification cannot be made."`
@@ -31,6 +31,9 @@ type CaptureBody struct {
 	Metadata      map[string]string `json:"metadata,omitempty" doc:"As of /kyc/verify, with up to 46 entries: the job's has capture.id, capture.consent_version, capture.consent_language and capture.consent_at besides."`
 	Store         *bool             `json:"store,omitempty" doc:"As of /kyc/verify."`
 }
+
+// bothSides is the document_sides of a link that takes no front without its back.
+const bothSides = "both"
 
 // reservedMetadata begins the names that the page itself writes.
 const reservedMetadata = "capture."
@@ -122,7 +125,7 @@ type captureParams struct {
 
 func (s *Server) captureRoutes(f *surface) error {
 	handle(f, route{
-		method: http.MethodPost, path: "/captures", id: "captures-create", tag: "captures", scope: tenant.ScopeWorkflow, status: http.StatusCreated,
+		method: http.MethodPost, path: "/captures", id: "captures-create", tag: "captures", scope: tenant.ScopeWorkflow, status: http.StatusCreated, mayBeBare: true,
 		summary: "Make a link to the hosted capture page",
 		description: "The person opens the url on a telephone or computer, agrees, takes the pictures, and the verification starts as a job of the key that asked, with its " +
 			"webhooks. The link makes one verification; before that the person can try again until it runs out. Preview robots that fetch the url do not use it up.",
@@ -185,13 +188,15 @@ func (s *Server) getCapture(ctx context.Context, call *Call, p *captureParams, _
 	return &out, nil
 }
 
-// baseURL is how the client reaches this service: as the operator says, or else as the request came, over TLS where a trusted proxy says so.
+// baseURL is how the client reaches this service: as the operator says, or else as the request came, over TLS where it did or a trusted proxy says so.
 func (s *Server) baseURL(r *http.Request) string {
 	if s.options.PublicURL != "" {
 		return strings.TrimSuffix(s.options.PublicURL, "/")
 	}
 	scheme := "http"
-	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && s.trusted(from.Addr().Unmap()) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") {
+	if r.TLS != nil {
+		scheme = "https"
+	} else if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && s.trusted(from.Addr().Unmap()) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") {
 		scheme = "https"
 	}
 	return scheme + "://" + r.Host

@@ -15,7 +15,7 @@ import (
 // challengeRoutes give out what a person is to do before the camera.
 func (s *Server) challengeRoutes(f *surface) {
 	handle(f, route{
-		method: http.MethodPost, path: "/liveness/challenges", id: "liveness-challenge", tag: "modules", status: http.StatusCreated,
+		method: http.MethodPost, path: "/liveness/challenges", id: "liveness-challenge", tag: "modules", status: http.StatusCreated, mayBeBare: true,
 		summary: "Ask for a challenge",
 		description: "A random sequence of actions that a person is to perform before the camera, in this order, looking straight at it before, between and after. " +
 			"Frames of the recording answer it once, within 180 seconds, by the key that asked: as challenge_id beside frames_base64 of /liveness/analyze or /kyc/verify. " +

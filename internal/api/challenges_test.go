@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -14,6 +13,7 @@ import (
 	"ekyc/internal/store/storetest"
 	"ekyc/internal/tenant"
 	"ekyc/internal/vault"
+	"ekyc/internal/vault/vaulttest"
 )
 
 var database *storetest.Server
@@ -25,20 +25,12 @@ func TestMain(m *testing.M) {
 // TestOnlyAFaultOfOursGivesAChallengeBack: what was wrong with the frames does not.
 func TestOnlyAFaultOfOursGivesAChallengeBack(t *testing.T) {
 	t.Parallel()
-	directory := t.TempDir()
-	keyring, err := vault.CreateKeyring(filepath.Join(directory, "keyring.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := vault.NewFiles(filepath.Join(directory, "files"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := database.Open(t)
-	s := &Server{Services: Services{DB: db, Challenges: challenge.New(db, vault.New(db, keyring, files, vault.Options{}))}, options: Options{Logger: slog.New(slog.DiscardHandler)}}
+	site := vaulttest.New(t, database)
+	db, v := site.Process(t)
+	s := &Server{Services: Services{DB: db, Challenges: challenge.New(db, v)}, options: Options{Logger: slog.New(slog.DiscardHandler)}}
 	call := &Call{
 		Principal: &tenant.Principal{Key: tenant.Key{ID: "ek_live_eu1_first"}},
-		Scope:     ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Live},
+		Scope:     site.Scope,
 	}
 	for _, c := range []struct {
 		end   error

@@ -22,6 +22,7 @@ var examples = map[string]object{
 	"kyc-verify": {
 		"image_live_base64": exampleSelfie, "image_front_base64": exampleFront, "kya": object{"email": "person@example.com", "country": "FRA"},
 		"workflow": object{"name": "default", "thresholds": object{"accept": 80, "review": 60}}, "subject_ref": "customer-1", "metadata": object{"order": "1001"},
+		"consent": object{"version": "2026-11", "language": "en-GB"},
 	},
 	"workflows-create": {"definition": object{
 		"name": "onboarding", "description": "Adults with a passport or identity card; the youngest are looked at.",
@@ -37,7 +38,10 @@ var examples = map[string]object{
 	"reviews-release":         {"reviewer": "reviewer-17"},
 	"reviews-decide":          {"reviewer": "reviewer-17", "decision": "accepted", "reason_code": "identity_confirmed", "comment": "seen beside the document"},
 	"settings-reviews-put":    {"second_reviewer": "on_override", "due_after_seconds": 86400},
+	"settings-retention-put":  {"days": object{"selfie": 7, "document": 7, "result": 365}},
+	"subjects-hold":           {"reason": "case 2026/17 of the district court"},
 	"subjects-create":         {"subject_ref": "customer-2", "image_reference_base64": exampleSelfie},
+	"subjects-consent-record": {"version": "2026-11", "text": "I agree that Example Bank checks my document and my face.", "language": "en-GB", "channel": "in_person"},
 	"subjects-reference":      {"image_reference_base64": exampleSelfie},
 	"keys-create":             {"name": "backend", "scopes": []string{"workflow"}, "cidrs": []string{"203.0.113.0/24"}},
 	"keys-rollover":           {"overlap_seconds": 3600},
@@ -50,6 +54,7 @@ var examples = map[string]object{
 	"session-open":        {"email": "operator@example.com", "password": "correct horse battery staple"},
 	"password-change":     {"current": "correct horse battery staple", "new": "staple battery horse correct"},
 	"totp-enrol":          {"password": "staple battery horse correct"},
+	"sessions-end":        {"password": "staple battery horse correct"},
 	"totp-confirm":        {"code": "123456"},
 	"operators-create":    {"email": "viewer@example.com", "password": "correct horse battery staple", "role": "viewer"},
 	"operators-update":    {"role": "operator"},
@@ -60,4 +65,5 @@ var examples = map[string]object{
 	"admin-keys-limits":   {"rate_per_minute": 600, "endpoint_limits": object{"POST /v1/face/match": 30}},
 	"admin-keys-rollover": {"overlap_seconds": 3600},
 	"admin-quota-set":     {"units": 10000},
+	"admin-hold-put":      {"reason": "order 2026/17 of the supervisory authority"},
 }

@@ -5,14 +5,17 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -68,16 +71,26 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, call *Call, rt ro
 	if err := s.takeBody(w, r, call, rt); err != nil {
 		return err
 	}
-	switch rt.access {
-	case open:
+	if rt.access == open {
 		return nil
+	}
+	if err := s.keysReady(r.Context()); err != nil {
+		return err
+	}
+	switch rt.access {
 	case operators:
 		if _, given := r.Header[headerIdempotency]; given {
 			return ekyc.Errorf(ekyc.ErrHeaderInvalid, "the platform's routes take no %s", headerIdempotency).With("header", headerIdempotency)
 		}
-		return s.identifyOperator(r, call, rt)
+		if err := s.identifyOperator(r, call, rt); err != nil {
+			return err
+		}
+		return checkTarget(r)
 	}
 	if err := s.identify(w, r, call, rt); err != nil {
+		return err
+	}
+	if err := checkTarget(r); err != nil {
 		return err
 	}
 	if r.Method != http.MethodPost {
@@ -86,6 +99,34 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, call *Call, rt ro
 	return s.recall(w, r, call, rt)
 }
 
+// checkTarget refuses what no text of the database can hold, and a query of which a part would be passed over: a filter that is not heeded gives
+// more than was asked for.
+func checkTarget(r *http.Request) error {
+	if !isText(r.URL.Path) {
+		return ekyc.Errorf(ekyc.ErrNotFound, "there is no such resource")
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return ekyc.Errorf(ekyc.ErrInvalidArgument, "the query is not well-formed")
+	}
+	var found []FieldProblem
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if !slices.ContainsFunc(query[name], func(value string) bool { return !isText(value) }) {
+			continue
+		}
+		if !isName(name) {
+			name = hidden
+		}
+		found = append(found, FieldProblem{name, "is not text in UTF-8 without NUL"})
+	}
+	if len(found) > 0 {
+		return refuseFields(found)
+	}
+	return nil
+}
+
+func isText(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
+
 // identify checks key, signature, replay and limits, and the scope that the route needs.
 func (s *Server) identify(w http.ResponseWriter, r *http.Request, call *Call, rt route) error {
 	request := tenant.SignedRequest{
@@ -93,6 +134,9 @@ func (s *Server) identify(w http.ResponseWriter, r *http.Request, call *Call, rt
 		Method: r.Method, Target: call.target, BodySHA256: call.hash, RemoteIP: call.from,
 	}
 	call.signature = request.Signature
+	if _, _, isKey := tenant.ParseKeyID(request.KeyID); isKey {
+		call.named = request.KeyID
+	}
 	for attempt := 0; ; attempt++ {
 		principal, err := s.Tenants.Authenticate(r.Context(), request)
 		if err != nil {
@@ -172,6 +216,9 @@ func (s *Server) identifyOperator(r *http.Request, call *Call, rt route) error {
 	who, err := s.Operators.Authenticate(r.Context(), token)
 	if err != nil {
 		return err
+	}
+	if s.options.SecondFactor && !who.TOTP && !rt.anyFactor {
+		return ekyc.Errorf(ekyc.ErrRoleDenied, "one-time codes are demanded of operators here: enrol at /admin/v1/me/totp").With("required", "totp")
 	}
 	if err := who.Require(rt.permission); err != nil {
 		return err

@@ -36,11 +36,14 @@ const (
 // takeBody reads the body into memory that is bounded over all requests, and hashes it.
 func (s *Server) takeBody(w http.ResponseWriter, r *http.Request, call *Call, rt route) error {
 	limit := rt.maxBody
+	_, typed := r.Header["Content-Type"]
+	bare := rt.mayBeBare && !typed
 	switch kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); {
 	case !rt.hasBody:
 		limit = int64(len(emptyObject)) // which many clients send where nothing is needed
+	case bare:
 	case err != nil || kind != "application/json":
-		return ekyc.Errorf(ekyc.ErrUnsupportedMediaType, "the body must be application/json")
+		return notJSON()
 	}
 	if r.ContentLength > limit {
 		return tooLarge(limit)
@@ -55,6 +58,13 @@ func (s *Server) takeBody(w http.ResponseWriter, r *http.Request, call *Call, rt
 	in.control.SetReadDeadline(time.Time{})
 	call.taken = true
 	call.received = int64(len(in.body))
+	switch {
+	case len(in.body) == 0 && rt.mayBeBare:
+		call.body, call.hash = []byte(emptyObject), [sha256.Size]byte(in.hash.Sum(nil)) // of what was signed
+		return nil
+	case bare:
+		return notJSON()
+	}
 	if !rt.hasBody && len(in.body) > 0 && string(in.body) != emptyObject {
 		return tooLarge(0)
 	}
@@ -67,6 +77,10 @@ func (s *Server) takeBody(w http.ResponseWriter, r *http.Request, call *Call, rt
 }
 
 const emptyObject = "{}"
+
+func notJSON() error {
+	return ekyc.Errorf(ekyc.ErrUnsupportedMediaType, "the body must be application/json")
+}
 
 func tooLarge(limit int64) error {
 	return ekyc.Errorf(ekyc.ErrBodyTooLarge, "the body may have %d bytes", limit).With("max_bytes", limit)

@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5"
 
 	"ekyc"
 	"ekyc/internal/review"
+	"ekyc/internal/vault"
 	"ekyc/internal/workflow"
 )
 
@@ -34,7 +36,41 @@ type JobAnswer struct {
 	Store        bool              `json:"store"`
 	Cancelling   bool              `json:"cancel_requested"`
 
+	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"Of a stored verification that has ended: when its result, steps and what was attached to it go. Photographs have times of their own."`
+	ExpiredAt *time.Time `json:"expired_at,omitempty" doc:"They have gone."`
+	ErasedAt  *time.Time `json:"erased_at,omitempty" doc:"The subject was erased then, and what the verification held of the person with it: result, steps, photographs and what was attached. What is left is for the books."`
+	Media     []JobMedia `json:"media,omitempty" doc:"The photographs that are kept, for /media/{id}, from the decision on. Not in lists."`
+
 	Review *JobReview `json:"review,omitempty" doc:"How far a person is with a decision that went to review. Not in lists."`
+}
+
+// JobMedia is a kept photograph of a verification.
+type JobMedia struct {
+	ID        ekyc.ID         `json:"media_id"`
+	Kind      vault.MediaKind `json:"kind" enum:"selfie,frame,document_front,document_back,face_crop"`
+	Position  int             `json:"position" doc:"Among those of its kind, from 0."`
+	Of        string          `json:"of,omitempty" enum:"selfie,document" doc:"Of a face crop: the photograph that the face was cut out of."`
+	Size      int64           `json:"size" doc:"Bytes."`
+	ExpiresAt *time.Time      `json:"expires_at,omitempty" doc:"While there is a legal hold on the subject it stays beyond that."`
+}
+
+// cropOf says of which photograph a face crop is; "" for other media.
+func cropOf(m vault.Media) string {
+	switch {
+	case m.Kind != vault.MediaFaceCrop:
+		return ""
+	case m.Position == workflow.CropOfDocument:
+		return "document"
+	}
+	return "selfie"
+}
+
+// inUTC gives a time as answers have it; nil for none.
+func inUTC(at *time.Time) *time.Time {
+	if at == nil {
+		return nil
+	}
+	return new(at.UTC())
 }
 
 // JobReview is the review of a job, as whoever waits for the job sees it.
@@ -82,6 +118,16 @@ func jobAnswer(j workflow.Job) JobAnswer {
 		Attempt: j.Attempt, Steps: orEmpty(j.Steps), Result: JobResult(j.Result), Metadata: j.Metadata, SubjectRef: j.SubjectRef,
 		Workflow: j.Workflow, Version: j.WorkflowVersion, WorkflowHash: j.WorkflowHash, Store: j.Store, Cancelling: j.CancelRequested, Review: jobReview(j.Review),
 	}
+	if j.ExpiresAt != nil {
+		at := j.ExpiresAt.UTC()
+		if out.ExpiresAt = &at; j.Expired {
+			out.ExpiresAt, out.ExpiredAt = nil, &at
+		}
+	}
+	out.ErasedAt = inUTC(j.ErasedAt)
+	for _, m := range j.Media {
+		out.Media = append(out.Media, JobMedia{ID: m.ID, Kind: m.Kind, Position: m.Position, Of: cropOf(m), Size: m.Size, ExpiresAt: m.Expires})
+	}
 	if j.Error != nil {
 		info, _ := j.Error.Code.Info()
 		out.Error = &JobProblem{Code: j.Error.Code, Message: j.Error.Message, Retryable: info.Retryable}
@@ -102,9 +148,13 @@ func (p *Page) cursor(kind ekyc.Kind) (ekyc.ID, error) {
 	}
 	id := ekyc.ID(p.After)
 	if !id.Is(kind) {
-		return "", ekyc.Errorf(ekyc.ErrInvalidArgument, "after is not a cursor of this list").With("field", "after")
+		return "", notACursor()
 	}
 	return id, nil
+}
+
+func notACursor() error {
+	return ekyc.Errorf(ekyc.ErrInvalidArgument, "after is not a cursor of this list").With("field", "after")
 }
 
 // Span bounds a list in time.
@@ -132,9 +182,10 @@ type jobListParams struct {
 
 func (s *Server) jobRoutes(f *surface) {
 	handle(f, route{method: http.MethodGet, path: "/jobs", id: "jobs-list", tag: "verifications", scope: "workflow", summary: "List verifications", description: "The newest first, without results."}, s.listJobs)
-	handle(f, route{method: http.MethodGet, path: "/jobs/{id}", id: "jobs-get", tag: "verifications", scope: "workflow", summary: "Look at a verification", errors: []ekyc.ErrorCode{ekyc.ErrNotFound}}, s.getJob)
+	handle(f, route{method: http.MethodGet, path: "/jobs/{id}", id: "jobs-get", tag: "verifications", scope: "workflow", summary: "Look at a verification",
+		description: "One whose subject was erased says so by erased_at, and holds nothing of the person any more; its photographs and openings answer 410.", errors: []ekyc.ErrorCode{ekyc.ErrNotFound}}, s.getJob)
 	handle(f, route{method: http.MethodPost, path: "/jobs/{id}/cancel", id: "jobs-cancel", tag: "verifications", scope: "workflow", summary: "Cancel a verification",
-		description: "A queued job is cancelled at once; a running one as soon as its worker learns of it. Nothing of it is billed.", errors: []ekyc.ErrorCode{ekyc.ErrNotFound, ekyc.ErrConflict}}, s.cancelJob)
+		description: "A queued job is cancelled at once; a running one as soon as its worker learns of it. Nothing of it is billed.", errors: []ekyc.ErrorCode{ekyc.ErrNotFound, ekyc.ErrConflict, ekyc.ErrGone}}, s.cancelJob)
 }
 
 func (s *Server) listJobs(ctx context.Context, call *Call, p *jobListParams, _ *none) (*JobList, error) {
@@ -154,22 +205,22 @@ func (s *Server) listJobs(ctx context.Context, call *Call, p *jobListParams, _ *
 }
 
 func (s *Server) getJob(ctx context.Context, call *Call, p *jobParams, _ *none) (*JobAnswer, error) {
-	return s.job(ctx, call, p, s.Jobs.Get)
+	return withID(ekyc.KindJob, p.ID, func(id ekyc.ID) (*JobAnswer, error) {
+		j, err := s.Jobs.Get(ctx, call.Scope, id)
+		out := jobAnswer(j)
+		return &out, err
+	})
 }
 
+// cancelJob answers with the job, and so with what the client attached of the person: that is remembered as something that goes with the subject, and not
+// at all where nothing is to be stored.
 func (s *Server) cancelJob(ctx context.Context, call *Call, p *jobParams, _ *none) (*JobAnswer, error) {
-	return s.job(ctx, call, p, s.Jobs.Cancel)
-}
-
-func (s *Server) job(ctx context.Context, call *Call, p *jobParams, act func(context.Context, ekyc.Scope, ekyc.ID) (workflow.Job, error)) (*JobAnswer, error) {
-	id, err := ekyc.ParseID(ekyc.KindJob, p.ID)
-	if err != nil {
-		return nil, err
-	}
-	j, err := act(ctx, call.Scope, id)
-	if err != nil {
-		return nil, err
-	}
-	out := jobAnswer(j)
-	return &out, nil
+	return withID(ekyc.KindJob, p.ID, func(id ekyc.ID) (*JobAnswer, error) {
+		var out JobAnswer
+		_, err := s.Jobs.Cancel(ctx, call.Scope, id, func(ctx context.Context, tx pgx.Tx, j workflow.Job) error {
+			out = jobAnswer(j)
+			return call.Remember(ctx, tx, http.StatusOK, out, j.Subject, j.Store)
+		})
+		return &out, err
+	})
 }

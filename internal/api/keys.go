@@ -56,12 +56,20 @@ type NewKeyAnswer struct {
 // KeyBody describes a key to be made.
 type KeyBody struct {
 	Name           string         `json:"name" minLength:"1" maxLength:"100"`
-	Scopes         []string       `json:"scopes,omitempty" enum:"liveness,ocr,validate,face_match,kya,workflow,admin" doc:"All unless given."`
+	Scopes         []string       `json:"scopes,omitempty" enum:"liveness,ocr,validate,face_match,kya,workflow,media,admin" doc:"All unless given."`
 	CIDRs          []string       `json:"cidrs,omitempty" maxItems:"100" doc:"Networks from which it may be used; anywhere unless given." example:"[\"203.0.113.0/24\"]"`
 	RatePerMinute  int            `json:"rate_per_minute,omitempty" minimum:"0"`
 	RatePerDay     int            `json:"rate_per_day,omitempty" minimum:"0"`
 	EndpointLimits map[string]int `json:"endpoint_limits,omitempty"`
 	ExpiresAt      *time.Time     `json:"expires_at,omitempty"`
+}
+
+// problems refuses a list without scopes: who computed it did not mean a key that may do everything.
+func (b *KeyBody) problems() []FieldProblem {
+	if b.Scopes != nil && len(b.Scopes) == 0 {
+		return []FieldProblem{{"/scopes", "names no scope; left out, the key has all"}}
+	}
+	return nil
 }
 
 // checkEndpoints holds limits of endpoints against the routes that there are; one that names no route would limit nothing.
@@ -119,6 +127,9 @@ func (s *Server) keyRoutes(f *surface) {
 }
 
 func (s *Server) listKeys(ctx context.Context, call *Call, p *Page, _ *none) (*KeyList, error) {
+	if _, _, isKey := tenant.ParseKeyID(p.After); p.After != "" && !isKey {
+		return nil, notACursor()
+	}
 	keys, next, err := s.Tenants.ListKeys(ctx, call.Scope, p.Limit, p.After)
 	if err != nil {
 		return nil, err

@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 
 	"ekyc"
 	"ekyc/internal/document"
@@ -311,6 +313,29 @@ type ValidationPolicy struct {
 	AcceptedTypes     []string    `json:"accepted_types,omitempty" maxItems:"10" doc:"Kinds of documents; all unless given."`
 	AcceptedCountries []string    `json:"accepted_countries,omitempty" maxItems:"300" doc:"Issuers, as ISO 3166-1 alpha-3 or ICAO codes; all unless given."`
 	MandatoryFields   []check.Key `json:"mandatory_fields,omitempty" maxItems:"16"`
+}
+
+// problems names what no document can satisfy, because it is a slip of the pen.
+func (p *ValidationPolicy) problems() (found []FieldProblem) {
+	if p == nil {
+		return nil
+	}
+	for i, kind := range p.AcceptedTypes {
+		if !slices.Contains(documentTypes, ekyc.DocumentType(kind)) {
+			found = append(found, FieldProblem{fmt.Sprintf("/policy/accepted_types/%d", i), "is not a type of document"})
+		}
+	}
+	for i, code := range p.AcceptedCountries {
+		if _, known := ekyc.CountryByCode(code); !known {
+			found = append(found, FieldProblem{fmt.Sprintf("/policy/accepted_countries/%d", i), "is not an ISO 3166-1 alpha-3 or ICAO code"})
+		}
+	}
+	for i, key := range p.MandatoryFields {
+		if !slices.Contains(check.Keys(), key) {
+			found = append(found, FieldProblem{fmt.Sprintf("/policy/mandatory_fields/%d", i), "is not the name of a field"})
+		}
+	}
+	return found
 }
 
 func (p *ValidationPolicy) policy(specimens bool) check.Policy {

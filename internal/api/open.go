@@ -23,7 +23,7 @@ import (
 func (s *Server) openRoutes(f *surface) {
 	handle(f, route{method: http.MethodGet, path: "/health", id: "health", tag: "service", access: open, summary: "Is the process alive?"}, s.health)
 	handle(f, route{method: http.MethodGet, path: "/ready", id: "ready", tag: "service", access: open, summary: "Can requests be answered?",
-		description: "503 while the database, the vision engine or an antivirus that is required is not available.", errors: []ekyc.ErrorCode{ekyc.ErrUnavailable}}, s.ready)
+		description: "503 while a part is away without which nothing can be served: the database, the vision engine, the root keys, an antivirus that is required, pictures in a directory. Others are told as away: pictures or the erasure ledger in a bucket, the key service, an antivirus that is preferred. Each part is asked every few seconds at most, however many ask here.", errors: []ekyc.ErrorCode{ekyc.ErrUnavailable}}, s.ready)
 	handle(f, route{method: http.MethodGet, path: "/models", id: "models", tag: "service", access: open, summary: "Which models are loaded",
 		description: "Every model with its hash, licence and origin; those whose makers do not say what they were trained on are named. With the accuracy card of faces and liveness: what was measured on which pictures, with the number of trials and exact 95 % bounds, and what that does not prove. The card is of the networks that it names: applies is false where another one is loaded in place of one of them."}, s.models)
 	handle(f, route{method: http.MethodGet, path: "/coverage", id: "coverage", tag: "service", access: open, summary: "Which documents are read",
@@ -44,30 +44,26 @@ func (s *Server) health(context.Context, *Call, *none, *none) (*HealthAnswer, er
 // ReadyAnswer names the parts that answer.
 type ReadyAnswer struct {
 	Status string            `json:"status" enum:"ready"`
-	Parts  map[string]string `json:"parts" doc:"ready, each; antivirus may be off as well, and away where scans are preferred and not required."`
+	Parts  map[string]string `json:"parts" doc:"ready, away or off, each. A part that is away here is one without which others still work: what needs it is answered with 503 meanwhile."`
 }
 
-const readyTimeout = 2 * time.Second
-
 func (s *Server) ready(ctx context.Context, _ *Call, _ *none, _ *none) (*ReadyAnswer, error) {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
-	parts := map[string]string{}
-	for _, part := range []struct {
-		name  string
-		check func(context.Context) error
-	}{{"database", s.DB.Ready}, {"engine", s.Vision.Ready}} {
-		if err := part.check(ctx); err != nil {
-			return nil, ekyc.Errorf(ekyc.ErrUnavailable, "the %s does not answer", part.name).With("part", part.name).Because(err)
-		}
-		parts[part.name] = "ready"
+	report := s.Health.Report(ctx)
+	if len(report.Down) > 0 {
+		return nil, ekyc.Errorf(ekyc.ErrUnavailable, "the %s does not answer", inWords(report.Down[0])).With("part", report.Down[0]).With("parts", report.Parts)
 	}
-	antivirus, err := s.Gate.Ready(ctx)
-	if err != nil {
-		return nil, err
+	return &ReadyAnswer{Status: "ready", Parts: report.Parts}, nil
+}
+
+// inWords is the name of a part as messages have it.
+func inWords(part string) string { return strings.ReplaceAll(part, "_", " ") }
+
+// keysReady says whether the root keys may be used.
+func (s *Server) keysReady(context.Context) error {
+	if s.Keys == nil {
+		return nil
 	}
-	parts["antivirus"] = antivirus
-	return &ReadyAnswer{Status: "ready", Parts: parts}, nil
+	return s.Keys.Ready()
 }
 
 // ModelsAnswer lists the loaded models.
@@ -141,11 +137,13 @@ var standards = []Standard{
 	{"national layouts", []string{"passport", "id_card", "driver_license", "residence_permit"}, "the fields of each national document that the coverage lists"},
 }
 
+var documentTypes = []ekyc.DocumentType{ekyc.Passport, ekyc.IDCard, ekyc.DriverLicense, ekyc.ResidencePermit, ekyc.OtherDocument}
+
 func (s *Server) coverage(context.Context, *Call, *none, *none) (*CoverageAnswer, error) {
 	return &CoverageAnswer{
 		Coverage:      document.Covered(),
 		Standards:     standards,
-		DocumentTypes: []ekyc.DocumentType{ekyc.Passport, ekyc.IDCard, ekyc.DriverLicense, ekyc.ResidencePermit, ekyc.OtherDocument},
+		DocumentTypes: documentTypes,
 		Countries:     ekyc.Countries(), Fields: document.Keys,
 	}, nil
 }
@@ -174,7 +172,8 @@ func (f *surface) documentRoutes() error {
 	f.mux.HandleFunc("GET "+f.prefix+"/docs/", func(w http.ResponseWriter, r *http.Request) {
 		callOf(r.Context()).route = f.prefix + "/docs"
 		// The page carries its styles in the markup; scripts come from files of this server only.
-		w.Header().Set("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'")
+		w.Header().Set("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
 		if strings.HasSuffix(r.URL.Path, "/swagger-initializer.js") {
 			w.Header().Set("Content-Type", "text/javascript")
 			w.Write([]byte(swaggerSettings))

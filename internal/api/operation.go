@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -33,9 +34,11 @@ type route struct {
 	access       access
 	scope        string              // of the key; "" for any key
 	permission   operator.Permission // of the operator
+	anyFactor    bool                // also for operators without one-time codes where these are demanded
 	maxBody      int64               // bytes; 0 for smallRoute
 	status       int                 // of success; 0 for 200
 	errors       []ekyc.ErrorCode    // beyond those that every route has
+	mayBeBare    bool                // without a body it is asked as with an empty object
 
 	hasBody bool // filled in by handle
 }
@@ -110,7 +113,7 @@ func (rt route) documentBody(item *huma.PathItem, schema *huma.Schema) {
 	if example, given := examples[rt.id]; given {
 		media.Example = example
 	}
-	body := &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": media}}
+	body := &huma.RequestBody{Required: !rt.mayBeBare, Content: map[string]*huma.MediaType{"application/json": media}}
 	for _, op := range []*huma.Operation{item.Post, item.Put, item.Patch} {
 		if op != nil && op.OperationID == rt.id {
 			op.RequestBody = body
@@ -159,7 +162,7 @@ func (s *Server) finish(ctx context.Context, call *Call, status int, body []byte
 func (rt route) operation(api huma.API, out reflect.Type) huma.Operation {
 	registry := api.OpenAPI().Components.Schemas
 	op := huma.Operation{
-		OperationID: rt.id, Method: rt.method, Path: rt.path, Summary: rt.summary, Description: rt.description, Tags: []string{rt.tag},
+		OperationID: rt.id, Method: rt.method, Path: rt.path, Summary: rt.summary, Description: strings.TrimSpace(rt.description + " " + rt.needs()), Tags: []string{rt.tag},
 		DefaultStatus: rt.status, Responses: map[string]*huma.Response{}, MaxBodyBytes: -1,
 	}
 	success := &huma.Response{Description: http.StatusText(rt.status), Headers: headersOf(rt)}
@@ -183,6 +186,26 @@ func (rt route) operation(api huma.API, out reflect.Type) huma.Operation {
 		op.Security = []map[string][]string{}
 	}
 	return op
+}
+
+// needs says who may ask, in words.
+func (rt route) needs() string {
+	switch rt.access {
+	case signed:
+		if rt.scope == "" {
+			return "Any key may ask this."
+		}
+		return "The key needs the scope `" + rt.scope + "`."
+	case operators:
+		var roles []string
+		for _, role := range []operator.Role{operator.Owner, operator.Staff, operator.Viewer} {
+			if role.Allows(rt.permission) {
+				roles = append(roles, "`"+string(role)+"`")
+			}
+		}
+		return "For the roles " + strings.Join(roles, ", ") + "."
+	}
+	return ""
 }
 
 var idempotencyParameter = &huma.Param{

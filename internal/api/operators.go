@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -19,6 +20,8 @@ type OperatorAnswer struct {
 	Disabled    bool          `json:"disabled"`
 	CreatedAt   time.Time     `json:"created_at"`
 	LastLoginAt *time.Time    `json:"last_login_at,omitempty"`
+
+	PasswordExpiresAt *time.Time `json:"password_expires_at,omitempty" doc:"When the password is over that the command line gave out, unless it is changed before."`
 }
 
 // LoginBody opens a session.
@@ -73,6 +76,28 @@ type OperatorList struct {
 	Operators []OperatorAnswer `json:"operators"`
 }
 
+// OpenSessionAnswer is a session of one's own.
+type OpenSessionAnswer struct {
+	ID         string    `json:"session_id" doc:"Names the session and opens nothing."`
+	CreatedAt  time.Time `json:"created_at"`
+	LastSeenAt time.Time `json:"last_seen_at"`
+	ExpiresAt  time.Time `json:"expires_at" doc:"At the latest; half an hour without a request ends it too."`
+	Origin     string    `json:"origin,omitempty" enum:"loopback,private,public" doc:"The class of the address that logged in."`
+	Current    bool      `json:"current" doc:"The session of this request."`
+}
+
+// OpenSessionList lists one's own sessions.
+type OpenSessionList struct {
+	Sessions []OpenSessionAnswer `json:"sessions"`
+}
+
+// EndSessionsBody proves again who asks, and says what is to end.
+type EndSessionsBody struct {
+	Session  string `json:"session_id,omitempty" maxLength:"64" doc:"The session to be ended; all but this one unless given."`
+	Password string `json:"password" minLength:"1" maxLength:"1000"`
+	Code     string `json:"code,omitempty" maxLength:"10" doc:"The one-time code, for operators who have them."`
+}
+
 type operatorParams struct {
 	ID string `path:"id" maxLength:"64" doc:"The operator."`
 }
@@ -81,13 +106,15 @@ func (s *Server) sessionRoutes(f *surface) {
 	handle(f, route{method: http.MethodPost, path: "/session", id: "session-open", tag: "session", access: open, status: http.StatusCreated, summary: "Log in",
 		errors: []ekyc.ErrorCode{ekyc.ErrLoginFailed, ekyc.ErrRateLimited}}, s.login)
 	own := func(method, path, id, summary string, status int) route {
-		return route{method: method, path: path, id: id, tag: "session", access: operators, permission: operator.View, summary: summary, status: status}
+		return route{method: method, path: path, id: id, tag: "session", access: operators, permission: operator.View, anyFactor: true, summary: summary, status: status}
 	}
 	handle(f, own(http.MethodDelete, "/session", "session-close", "Log out", http.StatusNoContent), s.logout)
 	handle(f, own(http.MethodGet, "/me", "me", "Who am I?", 0), s.me)
 	handle(f, own(http.MethodPost, "/me/totp", "totp-enrol", "Begin to use one-time codes", 0), s.enrolTOTP)
 	handle(f, own(http.MethodPost, "/me/totp/confirm", "totp-confirm", "Put the enrolled codes in force", http.StatusNoContent), s.confirmTOTP)
 	handle(f, own(http.MethodPost, "/me/password", "password-change", "Change my password; all sessions end", http.StatusNoContent), s.changePassword)
+	handle(f, own(http.MethodGet, "/me/sessions", "sessions-list", "List my sessions", 0), s.listSessions)
+	handle(f, own(http.MethodPost, "/me/sessions/end", "sessions-end", "End one of my sessions, or all but this one", http.StatusNoContent), s.endSessions)
 }
 
 func (s *Server) operatorRoutes(f *surface) {
@@ -119,6 +146,37 @@ func (s *Server) logout(ctx context.Context, call *Call, _ *none, _ *none) (*non
 	return &none{}, s.enteredOperator(ctx, call.Operator.ID, audit.SignOut, nil, func(ctx context.Context) error { return s.Operators.Logout(ctx, call.session) })
 }
 
+func (s *Server) listSessions(ctx context.Context, call *Call, _ *none, _ *none) (*OpenSessionList, error) {
+	list, err := s.Operators.Sessions(ctx, call.Operator.ID, call.session)
+	if err != nil {
+		return nil, err
+	}
+	out := &OpenSessionList{Sessions: []OpenSessionAnswer{}}
+	for _, session := range list {
+		out.Sessions = append(out.Sessions, OpenSessionAnswer(session))
+	}
+	return out, nil
+}
+
+func (s *Server) endSessions(ctx context.Context, call *Call, _ *none, b *EndSessionsBody) (*none, error) {
+	proof, err := s.Operators.Login(ctx, call.Operator.Email, b.Password, b.Code, call.from)
+	if err != nil {
+		return nil, err
+	}
+	details := audit.Details{}
+	return &none{}, s.enteredOperator(ctx, call.Operator.ID, audit.SignOut, details, func(ctx context.Context) error {
+		if err := s.Operators.Logout(ctx, proof.Token); err != nil { // it has served
+			return err
+		}
+		if b.Session != "" {
+			return s.Operators.EndSession(ctx, call.Operator.ID, b.Session)
+		}
+		ended, err := s.Operators.EndOtherSessions(ctx, call.Operator.ID, call.session)
+		details[audit.Units] = fmt.Sprint(ended)
+		return err
+	})
+}
+
 func (s *Server) me(_ context.Context, call *Call, _ *none, _ *none) (*OperatorAnswer, error) {
 	out := OperatorAnswer(*call.Operator)
 	return &out, nil
@@ -131,11 +189,15 @@ type ProofBody struct {
 }
 
 func (s *Server) enrolTOTP(ctx context.Context, call *Call, _ *none, b *ProofBody) (*TOTPAnswer, error) {
-	if _, err := s.Operators.Login(ctx, call.Operator.Email, b.Password, b.Code, call.from); err != nil {
+	proof, err := s.Operators.Login(ctx, call.Operator.Email, b.Password, b.Code, call.from)
+	if err != nil {
 		return nil, err
 	}
 	out := &TOTPAnswer{}
 	return out, s.enteredOperator(ctx, call.Operator.ID, audit.OperatorTOTP, audit.Details{audit.Step: "enrol"}, func(ctx context.Context) (err error) {
+		if err := s.Operators.Logout(ctx, proof.Token); err != nil { // it has served
+			return err
+		}
 		out.Secret, out.URL, err = s.Operators.EnrolTOTP(ctx, call.Operator.ID)
 		return err
 	})

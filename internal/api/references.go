@@ -10,16 +10,22 @@ import (
 	"ekyc"
 	"ekyc/internal/audit"
 	"ekyc/internal/engine"
+	"ekyc/internal/retention"
 	"ekyc/internal/vault"
 )
 
-// keepTemplate keeps what a reference photograph became when it was enrolled, so that it need not be read again for a comparison.
+// keepTemplate keeps what a reference photograph became when it was enrolled, so that it need not be read again for a comparison, for
+// as long as the tenant wants templates kept.
 func (s *Server) keepTemplate(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject, photograph ekyc.ID, sample *engine.FaceSample) error {
+	kept, err := s.Retention.Settings(ctx, tx, scope)
+	if err != nil || kept.Days(retention.Template) == 0 {
+		return err
+	}
 	template, err := json.Marshal(sample)
 	if err != nil {
 		return ekyc.Errorf(ekyc.ErrInternal, "the template cannot be written").Because(err)
 	}
-	return s.References.Put(ctx, tx, scope, subject, photograph, sample.Embedding.Model, template)
+	return s.References.Put(ctx, tx, scope, subject, photograph, sample.Embedding.Model, template, kept.For(retention.Template))
 }
 
 // matchSubject compares the live picture with a subject's stored reference.
@@ -59,7 +65,7 @@ func about(err error, field string) error {
 	return known.With("field", field)
 }
 
-// referenceOf is the template of a subject's reference photograph by these models. One that older models made is not looked at: the photograph is
+// referenceOf is the template of a subject's reference photograph by these models. One that older models made, or that is over, is not looked at: the photograph is
 // enrolled anew, and its template takes the older one's place.
 func (s *Server) referenceOf(ctx context.Context, call *Call, id ekyc.ID, model string) (*engine.FaceSample, error) {
 	var subject vault.Subject

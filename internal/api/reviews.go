@@ -12,6 +12,7 @@ import (
 	"ekyc"
 	"ekyc/internal/audit"
 	"ekyc/internal/decision"
+	"ekyc/internal/idempotency"
 	"ekyc/internal/review"
 	"ekyc/internal/tenant"
 )
@@ -21,7 +22,7 @@ type ReviewAnswer struct {
 	ID              ekyc.ID              `json:"review_id"`
 	JobID           ekyc.ID              `json:"job_id"`
 	SubjectID       ekyc.ID              `json:"subject_id"`
-	State           review.State         `json:"state" enum:"open,claimed,decided,withdrawn" doc:"withdrawn: the subject was erased, or the verification is not kept and its time is over."`
+	State           review.State         `json:"state" enum:"open,claimed,decided,withdrawn" doc:"withdrawn: the subject was erased, or the time for which the verification is kept is over."`
 	Score           decision.Points      `json:"score"`
 	Reasons         []decision.Code      `json:"reasons" doc:"Codes of the result's reasons, each once."`
 	Workflow        string               `json:"workflow"`
@@ -29,12 +30,13 @@ type ReviewAnswer struct {
 	WorkflowHash    string               `json:"workflow_hash"`
 	OpenedAt        time.Time            `json:"opened_at"`
 	DueAt           *time.Time           `json:"due_at,omitempty" doc:"Where the settings say when reviews are due."`
-	HeldUntil       *time.Time           `json:"held_until,omitempty" doc:"With store: false; then the review is withdrawn."`
+	HeldUntil       *time.Time           `json:"held_until,omitempty" doc:"When what a reviewer needs is gone, and an open review is withdrawn."`
 	AwaitsSecond    bool                 `json:"awaits_second_reviewer" doc:"One reviewer has decided, and another must."`
 	Contested       bool                 `json:"contested" doc:"Two reviewers disagreed."`
 	Claim           *ReviewClaimAnswer   `json:"claim,omitempty" doc:"Of a claimed review."`
 	Outcome         *ReviewOutcomeAnswer `json:"outcome,omitempty" doc:"Of a decided review."`
 	ClosedAt        *time.Time           `json:"closed_at,omitempty"`
+	ErasedAt        *time.Time           `json:"erased_at,omitempty" doc:"The subject was erased then: there is nothing to be looked at any more, and nothing can be done to the review."`
 }
 
 // ReviewClaimAnswer says who holds a review.
@@ -73,8 +75,27 @@ type ReviewActAnswer struct {
 // ReviewDetailAnswer is a review with its history and everything that explains it.
 type ReviewDetailAnswer struct {
 	ReviewAnswer
-	Acts []ReviewActAnswer `json:"acts"`
-	Job  JobAnswer         `json:"job" doc:"The verification with its result, as /jobs/{id} answers it."`
+	Acts  []ReviewActAnswer `json:"acts"`
+	Faces ReviewFaces       `json:"faces" doc:"The two faces, cut out and upright, of at most 400 pixels a side, to be looked at side by side."`
+	Job   JobAnswer         `json:"job" doc:"The verification with its result, as /jobs/{id} answers it."`
+}
+
+// ReviewFaces are the faces that a reviewer holds beside each other.
+type ReviewFaces struct {
+	Selfie   ekyc.ID `json:"selfie_media_id,omitempty" doc:"Cut out of the selfie, for /media/{id} and its link. Absent where no face was found or none is kept."`
+	Document ekyc.ID `json:"document_media_id,omitempty" doc:"The portrait of the document, likewise."`
+}
+
+func reviewFaces(media []JobMedia) (out ReviewFaces) {
+	for _, m := range media {
+		switch m.Of {
+		case "selfie":
+			out.Selfie = m.ID
+		case "document":
+			out.Document = m.ID
+		}
+	}
+	return out
 }
 
 // ReviewReason is why a reviewer decided so.
@@ -104,7 +125,7 @@ func reviewAnswer(r review.Review) ReviewAnswer {
 	out := ReviewAnswer{
 		ID: r.ID, JobID: r.Job, SubjectID: r.Subject, State: r.State, Score: r.Score, Reasons: orEmpty(r.Reasons), Workflow: r.Workflow,
 		WorkflowVersion: r.WorkflowVersion, WorkflowHash: r.WorkflowHash, OpenedAt: r.OpenedAt, DueAt: r.DueAt, HeldUntil: r.HeldUntil,
-		AwaitsSecond: r.AwaitsSecond, Contested: r.Contested, ClosedAt: r.ClosedAt,
+		AwaitsSecond: r.AwaitsSecond, Contested: r.Contested, ClosedAt: r.ClosedAt, ErasedAt: inUTC(r.ErasedAt),
 	}
 	if c := r.Claim; c != nil {
 		out.Claim = &ReviewClaimAnswer{KeyID: c.KeyID, Reviewer: c.Reviewer, At: c.At, Until: c.Until}
@@ -172,8 +193,8 @@ type reviewListParams struct {
 
 func (s *Server) reviewRoutes(f *surface) {
 	missing := []ekyc.ErrorCode{ekyc.ErrNotFound}
-	held := append(missing, ekyc.ErrConflict)
-	const why = "A conflict says why in details.reason: claimed (by another), not_claimed, claim_expired, same_reviewer, decided, withdrawn."
+	held := append(missing, ekyc.ErrConflict, ekyc.ErrGone)
+	const why = "A conflict says why in details.reason: claimed (by another), not_claimed, claim_expired, same_reviewer, decided, withdrawn. Once the subject is erased it is 410."
 	handle(f, route{method: http.MethodGet, path: "/reviews", id: "reviews-list", tag: "reviews", scope: tenant.ScopeWorkflow, summary: "List reviews",
 		description: "Verifications that were decided review, the oldest first."}, s.listReviews)
 	handle(f, route{method: http.MethodGet, path: "/reviews/{id}", id: "reviews-get", tag: "reviews", scope: tenant.ScopeWorkflow, summary: "Look at a review",
@@ -218,6 +239,7 @@ func (s *Server) getReview(ctx context.Context, call *Call, p *reviewParams, _ *
 			return nil, err
 		}
 		out := &ReviewDetailAnswer{ReviewAnswer: reviewAnswer(r), Acts: []ReviewActAnswer{}, Job: jobAnswer(j)}
+		out.Faces = reviewFaces(out.Job.Media)
 		for _, a := range r.Acts {
 			out.Acts = append(out.Acts, ReviewActAnswer{
 				Number: a.Number, Kind: a.Kind, At: a.At, KeyID: a.KeyID, Reviewer: a.Reviewer, Decision: a.Decision, ReasonCode: ReviewReason(a.ReasonCode),
@@ -265,7 +287,7 @@ func (s *Server) actOnReview(ctx context.Context, call *Call, p *reviewParams, a
 				return err
 			}
 			out = reviewAnswer(r)
-			return call.Remember(ctx, tx, http.StatusOK, out, r.Subject, r.HeldUntil == nil)
+			return call.Remember(ctx, tx, http.StatusOK, out, r.Subject, r.HeldUntil == nil || time.Until(*r.HeldUntil) > idempotency.Life)
 		})
 		return &out, err
 	})

@@ -18,10 +18,13 @@ import (
 	"ekyc/internal/audit"
 	"ekyc/internal/capture"
 	"ekyc/internal/challenge"
+	"ekyc/internal/consent"
 	"ekyc/internal/drafting"
 	"ekyc/internal/engine"
+	"ekyc/internal/erasure"
 	"ekyc/internal/face"
 	"ekyc/internal/gate"
+	"ekyc/internal/health"
 	"ekyc/internal/idempotency"
 	"ekyc/internal/metering"
 	"ekyc/internal/operator"
@@ -29,6 +32,7 @@ import (
 	"ekyc/internal/receipt"
 	"ekyc/internal/reference"
 	"ekyc/internal/requestlog"
+	"ekyc/internal/retention"
 	"ekyc/internal/review"
 	"ekyc/internal/store"
 	"ekyc/internal/tenant"
@@ -55,6 +59,7 @@ type Services struct {
 	Admission   *admission.Admitter
 	Metering    *metering.Service
 	Vault       *vault.Vault
+	Keys        interface{ Ready() error } // nil: always; a keyring.Ring is one
 	Webhooks    *webhook.Service
 	Idempotency *idempotency.Service
 	Challenges  *challenge.Service
@@ -64,12 +69,17 @@ type Services struct {
 	Reviews     *review.Service
 	Receipts    *receipt.Service
 	Captures    *capture.Service
+	Consents    *consent.Service
+	Access      Exporter
 	References  *reference.Templates
+	Retention   *retention.Service
+	Erasure     *erasure.Service
 	Requests    *requestlog.Log
 	Audit       *audit.Log
 	Profiles    *profile.Checker
 	Vision      Vision
 	Gate        *gate.Gate
+	Health      *health.Board
 }
 
 // Options tune the edge; the zero value serves.
@@ -79,6 +89,8 @@ type Options struct {
 	FrameAncestors []string       // origins that may frame the capture page
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	BodyTimeout    time.Duration  // for the whole body; 0 for 60 s
+	HSTS           bool           // tell browsers to come by TLS only
+	SecondFactor   bool           // demand one-time codes of operators
 	BodyMemory     int64          // bytes that the bodies of all requests may take together; 0 for 512 MiB
 	Logger         *slog.Logger
 	Now            func() time.Time // of documents' validity; nil for the clock

@@ -2,16 +2,19 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"reflect"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
 
 	"ekyc"
 	"ekyc/internal/audit"
 	"ekyc/internal/engine"
+	"ekyc/internal/erasure"
 	"ekyc/internal/vault"
-	"ekyc/internal/webhook"
 )
 
 // SubjectAnswer is a person whom the tenant verifies.
@@ -22,12 +25,17 @@ type SubjectAnswer struct {
 	ErasedAt     *time.Time `json:"erased_at,omitempty"`
 	HasReference bool       `json:"has_reference" doc:"A reference photograph is stored, for /face/match by subject_id."`
 	ReferenceAt  *time.Time `json:"reference_at,omitempty" doc:"When the reference was stored."`
+	ReferenceID  ekyc.ID    `json:"reference_media_id,omitempty" doc:"The reference photograph, for /media/{id}."`
+
+	LegalHold *LegalHold `json:"legal_hold,omitempty" doc:"Where there is one. Not in lists."`
+
+	PlatformHoldSince *time.Time `json:"platform_hold_since,omitempty" doc:"The platform holds the subject too, which the tenant cannot end. Not in lists."`
 }
 
 func subjectAnswer(s vault.Subject) SubjectAnswer {
 	out := SubjectAnswer{ID: s.ID, Ref: s.Ref, CreatedAt: s.CreatedAt, ErasedAt: s.ErasedAt}
 	if s.Reference != nil {
-		out.HasReference, out.ReferenceAt = true, &s.Reference.CreatedAt
+		out.HasReference, out.ReferenceAt, out.ReferenceID = true, &s.Reference.CreatedAt, s.Reference.ID
 	}
 	return out
 }
@@ -77,7 +85,12 @@ func (s *Server) subjectRoutes(f *surface) {
 	handle(f, route{method: http.MethodPost, path: "/subjects/{id}", id: "subjects-reference", tag: "subjects", scope: "admin", maxBody: oneImage,
 		summary: "Store or replace the reference photograph", errors: append(pictures, ekyc.ErrNotFound, ekyc.ErrGone)}, s.replaceReference)
 	handle(f, route{method: http.MethodDelete, path: "/subjects/{id}", id: "subjects-erase", tag: "subjects", scope: "admin",
-		summary: "Erase a subject", description: "Destroys the subject's key, so that nothing sealed under it opens again, and its pictures.", errors: []ekyc.ErrorCode{ekyc.ErrNotFound, ekyc.ErrGone}}, s.eraseSubject)
+		summary: "Erase a subject", description: "Destroys the subject's key, so that nothing sealed under it opens again, deletes its pictures and templates, cancels what waits or runs for it, " +
+			"and takes personal data out of webhooks on their way. The answer is given when a ledger outside of the database has it, from which every restore repeats it. The certificate is missing only while " +
+			"files could not be removed; it follows at /subjects/{id}/certificate.", errors: []ekyc.ErrorCode{ekyc.ErrNotFound, ekyc.ErrGone, ekyc.ErrConflict}}, s.eraseSubject)
+	handle(f, route{method: http.MethodGet, path: "/subjects/{id}/certificate", id: "subjects-certificate", tag: "subjects", scope: "admin",
+		summary: "The signed certificate of an erasure", description: "What was erased where, in the canonical form of RFC 8785 and signed with Ed25519 by a key of /receipts/keys. It holds no personal data and " +
+			"stays. `ekyc erasure verify` needs only this answer and the keys.", errors: []ekyc.ErrorCode{ekyc.ErrNotFound, ekyc.ErrConflict}}, s.getCertificate)
 }
 
 func (s *Server) listSubjects(ctx context.Context, call *Call, p *Page, _ *none) (*SubjectList, error) {
@@ -108,7 +121,7 @@ func (s *Server) checkReference(ctx context.Context, photo []byte) (*engine.Face
 
 // storeReference seals a photograph as the subject's reference with its template, and names the files of the one before.
 func (s *Server) storeReference(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID, photo []byte, sample *engine.FaceSample) (former []string, err error) {
-	media, err := s.Vault.PutMedia(ctx, tx, scope, vault.MediaInput{Subject: subject, Kind: vault.MediaReference, Data: photo})
+	media, err := s.Vault.PutMedia(ctx, tx, scope, vault.MediaInput{Subject: subject, Kind: vault.MediaReference, Data: photo, Kept: true})
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +186,17 @@ func (s *Server) getSubject(ctx context.Context, call *Call, p *subjectParams, _
 	var out SubjectAnswer
 	err = s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) error {
 		subject, err := s.Vault.GetSubject(ctx, tx, call.Scope, id)
+		if err != nil {
+			return err
+		}
 		out = subjectAnswer(subject)
+		hold, err := s.Vault.HoldOf(ctx, tx, call.Scope, id)
+		if err != nil {
+			return err
+		}
+		out.LegalHold = legalHold(hold)
+		since, err := s.Vault.OperatorHoldSince(ctx, tx, call.Scope, id)
+		out.PlatformHoldSince = inUTC(since)
 		return err
 	})
 	return &out, err
@@ -209,31 +232,50 @@ func (s *Server) replaceReference(ctx context.Context, call *Call, p *subjectPar
 
 // ErasedAnswer says that a subject is gone.
 type ErasedAnswer struct {
-	ID     ekyc.ID `json:"subject_id"`
-	Erased bool    `json:"erased"`
+	ID          ekyc.ID            `json:"subject_id"`
+	Erased      bool               `json:"erased"`
+	Certificate *CertificateAnswer `json:"certificate,omitempty" doc:"Missing while files could not be removed."`
+}
+
+// CertificateAnswer is a signed certificate of an erasure.
+type CertificateAnswer struct {
+	Certificate CertificateBody `json:"certificate"`
+	Signature   string          `json:"signature" doc:"Ed25519 over the certificate's bytes as they stand here, in standard base64."`
+	KeyID       string          `json:"key_id" doc:"A key of /receipts/keys."`
+}
+
+// CertificateBody is a certificate as it was signed, in its canonical form.
+type CertificateBody json.RawMessage
+
+// MarshalJSON gives the certificate as it is.
+func (c CertificateBody) MarshalJSON() ([]byte, error) { return json.RawMessage(c).MarshalJSON() }
+
+// Schema documents the certificate.
+func (CertificateBody) Schema(r huma.Registry) *huma.Schema {
+	return r.Schema(reflect.TypeFor[erasure.Certificate](), true, "certificate")
+}
+
+func certificateAnswer(c erasure.Signed) *CertificateAnswer {
+	return &CertificateAnswer{CertificateBody(c.Certificate), c.Signature, c.KeyID}
 }
 
 func (s *Server) eraseSubject(ctx context.Context, call *Call, p *subjectParams, _ *none) (*ErasedAnswer, error) {
-	id, err := ekyc.ParseID(ekyc.KindSubject, p.ID)
-	if err != nil {
-		return nil, err
-	}
-	var files []string
-	err = s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) error {
-		if files, err = s.Vault.EraseSubject(ctx, tx, call.Scope, id); err != nil {
-			return err
+	return withID(ekyc.KindSubject, p.ID, func(id ekyc.ID) (*ErasedAnswer, error) {
+		certificate, err := s.Erasure.Erase(ctx, call.Scope, id)
+		if err != nil {
+			return nil, err
 		}
-		// In the open: that it was erased must be seen for ever, and the name alone tells nothing any more.
-		if err := s.Audit.Append(ctx, tx, audit.Entry{Action: audit.SubjectErase, Scope: call.Scope, Objects: []ekyc.ID{id}}); err != nil {
-			return err
+		out := &ErasedAnswer{ID: id, Erased: true}
+		if certificate.Certificate != nil {
+			out.Certificate = certificateAnswer(certificate)
 		}
-		data := map[string]any{"subject_id": id}
-		_, err = s.Webhooks.Publish(ctx, tx, call.Scope, webhook.Event{Type: webhook.SubjectErased, Data: data, Thin: data})
-		return err
+		return out, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	s.deleteFiles(ctx, files) // whose key is gone
-	return &ErasedAnswer{ID: id, Erased: true}, nil
+}
+
+func (s *Server) getCertificate(ctx context.Context, call *Call, p *subjectParams, _ *none) (*CertificateAnswer, error) {
+	return withID(ekyc.KindSubject, p.ID, func(id ekyc.ID) (*CertificateAnswer, error) {
+		certificate, err := s.Erasure.CertificateOf(ctx, call.Scope, id)
+		return certificateAnswer(certificate), err
+	})
 }

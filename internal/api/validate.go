@@ -76,7 +76,7 @@ const (
 )
 
 func (b *ValidateBody) problems() []FieldProblem {
-	found := b.hintProblems()
+	found := append(b.hintProblems(), b.Policy.problems()...)
 	text := len(b.Fields) + len(b.Readings)
 	if b.MRZ != nil {
 		text += len(b.MRZ.Lines)

@@ -30,6 +30,7 @@ type VerifyBody struct {
 	SubjectRef  string            `json:"subject_ref,omitempty" maxLength:"200" doc:"The client's own name of the person. Personal data: encrypted, and found again by a keyed hash."`
 	CallbackURL string            `json:"callback_url,omitempty" maxLength:"2048" doc:"One further receiver of this job's event, signed with the default webhook secret."`
 	Metadata    map[string]string `json:"metadata,omitempty" doc:"Up to 50 entries that come back with the job. Personal data."`
+	Consent     *GivenConsent     `json:"consent,omitempty" doc:"What the person has agreed to; it becomes a record of the subject."`
 	Store       *bool             `json:"store,omitempty" doc:"false: nothing that tells of the person is kept longer than an hour after the end."`
 }
 
@@ -45,6 +46,9 @@ func (b *VerifyBody) problems() []FieldProblem {
 	found = append(found, b.hintProblems()...)
 	if b.KYA != nil && len(b.KYA.problems()) > 0 {
 		found = append(found, FieldProblem{"/kya", "holds nothing to check"})
+	}
+	if b.Consent != nil {
+		found = append(found, b.Consent.problems("/consent")...)
 	}
 	return found
 }
@@ -83,6 +87,9 @@ func (s *Server) verify(ctx context.Context, call *Call, _ *none, b *VerifyBody)
 	submission.Also = func(ctx context.Context, tx pgx.Tx, j workflow.Job) error {
 		out = &AcceptedAnswer{JobID: j.ID, Status: workflow.Queued, SubjectID: j.Subject}
 		if err := s.Audit.Append(ctx, tx, audit.Entry{Action: audit.JobSubmit, Scope: call.Scope, Objects: []ekyc.ID{j.ID}}); err != nil {
+			return err
+		}
+		if err := s.bringConsent(ctx, tx, j, b.Consent); err != nil {
 			return err
 		}
 		return call.Remember(ctx, tx, http.StatusAccepted, out, j.Subject, submission.Store)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -277,6 +278,16 @@ func (s *Server) rotateSecret(ctx context.Context, scope ekyc.Scope, b *SecretOv
 		details := audit.Details{audit.OverlapSeconds: strconv.Itoa(b.OverlapSeconds)}
 		return &SecretAnswer{secret}, audit.Entry{Action: audit.WebhookRotate, Scope: scope, Objects: objects, Details: details}, err
 	})
+}
+
+func (b *ResendBody) problems() (found []FieldProblem) {
+	if b.WebhookID != "" && !ekyc.ID(b.WebhookID).Is(ekyc.KindWebhook) {
+		found = append(found, FieldProblem{"/webhook_id", "is not the identifier of an endpoint"})
+	}
+	if b.Type != "" && !slices.Contains(webhook.Types, b.Type) {
+		found = append(found, FieldProblem{"/type", "is not a type of event"})
+	}
+	return found
 }
 
 func (s *Server) resendMany(ctx context.Context, call *Call, _ *none, b *ResendBody) (*ResendAnswer, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -34,6 +35,9 @@ type connection struct {
 	server *Server
 }
 
+// Write lets everything pass but net/http's own refusals.
+func (c *connection) Write(b []byte) (int, error) { return c.server.shape(c.TCPConn, b) }
+
 var (
 	protocol       = []byte("HTTP/1.1 ")
 	protocolBefore = []byte("HTTP/1.0 ")                                                                // in which a client of it is answered
@@ -43,14 +47,14 @@ var (
 	endOfHead      = []byte("\r\n\r\n")
 )
 
-// Write lets everything pass but net/http's own refusals.
-func (c *connection) Write(b []byte) (int, error) {
+// shape writes what net/http writes to a connection, or an error of ours in the place of its own refusals.
+func (s *Server) shape(w io.Writer, b []byte) (int, error) {
 	answer, is := bytes.CutPrefix(b, protocol)
 	if !is {
 		answer, is = bytes.CutPrefix(b, protocolBefore)
 	}
 	if !is {
-		return c.TCPConn.Write(b)
+		return w.Write(b)
 	}
 	status, _, _ := bytes.Cut(answer, []byte("\r\n"))
 	var err *ekyc.Error
@@ -58,37 +62,37 @@ func (c *connection) Write(b []byte) (int, error) {
 	case bytes.HasPrefix(answer, notExpected) && bytes.HasSuffix(b, endOfHead):
 		err = ekyc.Errorf(ekyc.ErrMalformedRequest, "the only expectation that is met is 100-continue")
 	case !bytes.HasPrefix(answer[len(status):], plainText):
-		return c.TCPConn.Write(b)
+		return w.Write(b)
 	case bytes.HasPrefix(status, headersTooLong):
 		err = ekyc.Errorf(ekyc.ErrHeadersTooLarge, "the request line and headers take too many bytes")
 	default:
 		err = ekyc.Errorf(ekyc.ErrMalformedRequest, "this is not a request of HTTP/1.1")
 	}
-	if err := c.refuse(err); err != nil {
+	if err := s.refuseUnread(w, err); err != nil {
 		return 0, err
 	}
 	return len(b), nil
 }
 
-// refuse writes an error down as a whole answer, and notes it as any other.
-func (c *connection) refuse(cause *ekyc.Error) error {
+// refuseUnread writes an error down as a whole answer, and notes it as any other.
+func (s *Server) refuseUnread(w io.Writer, cause *ekyc.Error) error {
 	ctx, span := tracer.Start(context.Background(), "unread request")
 	call := &Call{started: time.Now(), traceID: traceIDOf(ctx), method: "_OTHER"}
 	p := problemOf(cause, call.traceID)
 	call.code = p.ErrorBody.Error.Code
-	c.server.account(ctx, span, call, &recorder{status: p.status})
+	s.account(ctx, span, call, &recorder{status: p.status})
 	body, err := render(p.ErrorBody)
 	if err != nil {
 		return err
 	}
 	h := http.Header{"Content-Type": {"application/json"}, "Content-Length": {fmt.Sprint(len(body))}, "Connection": {"close"}}
-	setHeaders(h, call.traceID)
+	s.setHeaders(h, call.traceID)
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%s%d %s\r\n", protocol, p.status, http.StatusText(p.status))
 	if err := h.Write(&out); err != nil {
 		return fmt.Errorf("head of an answer: %w", err)
 	}
 	fmt.Fprintf(&out, "\r\n%s", body)
-	_, err = c.TCPConn.Write(out.Bytes())
+	_, err = w.Write(out.Bytes())
 	return err
 }

@@ -221,12 +221,12 @@ func (s *Server) workflowRoutes(f *surface) {
 func (s *Server) trialRoutes(f *surface) {
 	const tag, scope = "workflows", tenant.ScopeWorkflow
 	act := []ekyc.ErrorCode{ekyc.ErrNotFound, ekyc.ErrConflict}
-	handle(f, route{method: http.MethodPost, path: "/workflows/{id}/shadow", id: "workflows-shadow-start", tag: tag, scope: scope, summary: "Let a version decide in the shadow",
+	handle(f, route{method: http.MethodPost, path: "/workflows/{id}/shadow", id: "workflows-shadow-start", tag: tag, scope: scope, mayBeBare: true, summary: "Let a version decide in the shadow",
 		description: "It decides each job once more, beside the workflow that counts. That is neither billed nor told and changes nothing; at most two versions do so.", errors: act}, s.startShadow)
 	handle(f, route{method: http.MethodDelete, path: "/workflows/{id}/shadow", id: "workflows-shadow-end", tag: tag, scope: scope, summary: "End that", description: "What it has decided stays to be looked at.", errors: act}, s.endShadow)
 	handle(f, route{method: http.MethodGet, path: "/workflows/{id}/shadow", id: "workflows-shadow", tag: tag, scope: scope, summary: "What a version in the shadow would have decided",
 		description: "How often it differed and which way, with the jobs that it would have decided otherwise, the newest first. What was decided of an erased person is gone from the counts too.", errors: []ekyc.ErrorCode{ekyc.ErrNotFound}}, s.shadowReport)
-	handle(f, route{method: http.MethodPost, path: "/workflows/{id}/what-if", id: "workflows-what-if", tag: tag, scope: scope, summary: "What a draft or version would change",
+	handle(f, route{method: http.MethodPost, path: "/workflows/{id}/what-if", id: "workflows-what-if", tag: tag, scope: scope, mayBeBare: true, summary: "What a draft or version would change",
 		description: "Decides stored facts of decided jobs once more, the last first. Nothing is written, billed or told. One replay of a tenant runs at a time.", errors: []ekyc.ErrorCode{ekyc.ErrNotFound, ekyc.ErrRateLimited, ekyc.ErrTimeout}}, s.whatIf)
 }
 

@@ -18,10 +18,10 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/mod/sumdb/note"
 
 	"ekyc"
 	"ekyc/internal/store"
@@ -56,9 +56,9 @@ type Log struct {
 	sealer Sealer
 	o      Options
 
+	made   atomic.Bool // there is a key
 	mutex  sync.Mutex
-	signer note.Signer // once it has been read
-	public string      // verifier key of it
+	opened signingKey // the one that was read last
 	latest latest
 }
 
@@ -97,16 +97,22 @@ const SaltObject = "audit/salt"
 // Append writes an entry in the transaction of the act that it tells of. Error: ErrInternal for an entry that is outside of what the log may
 // hold, and the act is not to be committed then.
 func (l *Log) Append(ctx context.Context, tx pgx.Tx, e Entry) error {
+	_, err := l.AppendNamed(ctx, tx, e)
+	return err
+}
+
+// AppendNamed is Append for who has to name the entry: it gives its identifier.
+func (l *Log) AppendNamed(ctx context.Context, tx pgx.Tx, e Entry) (ekyc.ID, error) {
 	record, at, err := newRecord(ctx, e, time.Now())
 	if err != nil {
-		return err
+		return "", err
 	}
 	_, err = tx.Exec(ctx, `insert into audit_entry (id, record, at, subject_id, salt) values ($1, $2, $3, nullif($4, ''), $5)`,
 		record.ID, record.text(), at, e.Subject.ID, e.Subject.Sealed)
 	if err != nil {
-		return fmt.Errorf("write to the audit log: %w", err)
+		return "", fmt.Errorf("write to the audit log: %w", err)
 	}
-	return nil
+	return record.ID, nil
 }
 
 // Enter runs an act and writes down what it was in the same transaction: one of the scope, or with the zero scope one of the system. What the

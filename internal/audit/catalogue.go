@@ -37,6 +37,13 @@ const (
 	ReferenceStore  Action = "reference.store"
 	ReferenceDelete Action = "reference.delete"
 	MediaRead       Action = "media.read"
+	SubjectExport   Action = "subject.export"
+	ConsentGive     Action = "consent.give"
+	ConsentWithdraw Action = "consent.withdraw"
+	MediaLink       Action = "media.link"
+	HoldPut         Action = "hold.put"
+	HoldEnd         Action = "hold.end"
+	RetentionRemove Action = "retention.remove"
 
 	CaptureCreate Action = "capture.create"
 	CaptureUse    Action = "capture.use"
@@ -55,7 +62,22 @@ const (
 	ReviewDecide    Action = "review.decide"
 	SettingsChange  Action = "settings.change"
 
-	LogExport Action = "audit.export"
+	LogExport      Action = "audit.export"
+	AuditKeyRotate Action = "audit_key.rotate"
+
+	BackupCreate  Action = "backup.create"
+	BackupRestore Action = "backup.restore"
+
+	ReceiptKeyRotate Action = "receipt_key.rotate"
+
+	RootKeyStage    Action = "root_key.stage"
+	RootKeyRotate   Action = "root_key.rotate"
+	RootKeyRewrap   Action = "root_key.rewrap"
+	RootKeyRetire   Action = "root_key.retire"
+	RootKeySeal     Action = "root_key.seal"
+	TenantKeyRotate Action = "tenant_key.rotate"
+	TenantKeyRewrap Action = "tenant_key.rewrap"
+	TenantKeyRetire Action = "tenant_key.retire"
 )
 
 // ActionInfo documents one Action.
@@ -78,7 +100,7 @@ var Actions = []ActionInfo{
 	{QuotaSet, "a tenant was given a quota of its own for the module; without units it is unlimited"},
 	{QuotaClear, "a tenant was given the plan's quota of the module again"},
 	{SignIn, "an operator signed in, or was refused; without an object the account does not exist"},
-	{SignOut, "an operator ended a session"},
+	{SignOut, "an operator ended a session of the own account, or all others; units is how many those were"},
 	{OperatorCreate, "an operator's account was made, with the role"},
 	{OperatorUpdate, "an operator's account was changed; changed names what"},
 	{OperatorPassword, "an operator changed the own password; all sessions of the account ended"},
@@ -92,6 +114,13 @@ var Actions = []ActionInfo{
 	{ReferenceStore, "a subject's reference photograph was stored"},
 	{ReferenceDelete, "a subject's former reference photograph was deleted"},
 	{MediaRead, "a stored photograph, or the template of its face, was decrypted for a request"},
+	{MediaLink, "a link to a stored photograph was made, which is valid for a minute"},
+	{HoldPut, "a legal hold was put on a subject, or given another reason"},
+	{HoldEnd, "the legal hold on a subject was ended"},
+	{RetentionRemove, "what was past its time was removed: photographs, which are the objects, or what units verifications had found, as kind says"},
+	{SubjectExport, "an export of everything that is held about a subject was begun; the pictures in it were decrypted"},
+	{ConsentGive, "a subject's consent was recorded; kind is the way by which it was given"},
+	{ConsentWithdraw, "a subject's withdrawal of a consent was recorded; kind is the way by which it was said"},
 	{CaptureCreate, "a link to the capture page was made"},
 	{CaptureUse, "a link became a verification"},
 	{JobSubmit, "a verification was taken on"},
@@ -108,6 +137,18 @@ var Actions = []ActionInfo{
 	{ReviewDecide, "a case was decided, or the first of two reviewers has said so"},
 	{SettingsChange, "settings of the environment were changed; changed names which"},
 	{LogExport, "an export of the audit log was begun"},
+	{AuditKeyRotate, "the key that signs this log was replaced by the next one; version is its number"},
+	{BackupCreate, "a backup was written; kind says whether of everything or of the keys alone"},
+	{BackupRestore, "the database was written back from a backup"},
+	{ReceiptKeyRotate, "the key that signs receipts was replaced by the next one"},
+	{RootKeyStage, "a root key was made that seals nothing yet"},
+	{RootKeyRotate, "another root key seals from now on"},
+	{RootKeyRewrap, "what older root keys had sealed was sealed under the current one; units is how many values"},
+	{RootKeyRetire, "older root keys were removed; units is how many"},
+	{RootKeySeal, "the file of the root keys was sealed by another key service, or by none"},
+	{TenantKeyRotate, "the tenant was given newer keys in the environment"},
+	{TenantKeyRewrap, "what its older keys had wrapped or sealed was brought under the newest; units is how many keys of subjects and other values"},
+	{TenantKeyRetire, "its older keys were destroyed; units is how many"},
 }
 
 // Valid says whether a is in the catalogue.
@@ -148,6 +189,7 @@ type Detail string
 // The details.
 const (
 	Changed        Detail = "changed" // members that were given, separated by commas
+	KeyNames       Detail = "key"     // names of root keys, separated by commas
 	Kind           Detail = "kind"    // of media
 	Module         Detail = "module"
 	OverlapSeconds Detail = "overlap_seconds"
@@ -158,7 +200,7 @@ const (
 	Version        Detail = "version"
 )
 
-var details = []Detail{Changed, Kind, Module, OverlapSeconds, Plan, Role, Step, Units, Version}
+var details = []Detail{Changed, KeyNames, Kind, Module, OverlapSeconds, Plan, Role, Step, Units, Version}
 
 // Details are the small values of an entry: words, numbers and names of members; nothing that a client made up.
 type Details map[Detail]string

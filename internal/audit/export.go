@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,22 +48,36 @@ func (l *Log) Export(ctx context.Context, sink Sink, o ExportOptions) (Exported,
 	if o.Segment <= 0 {
 		o.Segment = defaultSegment
 	}
-	signer, public, err := l.key(ctx)
+	size, err := l.treeSize(ctx) // before the key: that signs nothing beyond its end
 	if err != nil {
 		return Exported{}, err
 	}
-	size, err := sizeOf(ctx, l.db.ServicePool())
+	var signing signingKey
+	err = l.db.AsSystem(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		signing, err = l.currentKey(ctx, tx)
+		return err
+	})
 	if err != nil {
 		return Exported{}, err
 	}
-	next, previous, err := l.goOn(ctx, sink, public, size)
+	keys, err := l.Keys(ctx)
 	if err != nil {
 		return Exported{}, err
 	}
-	out := Exported{First: next, Size: next, Verifier: public}
+	keys = keys[:signing.number] // another may have come since
+	size = max(size, keys[len(keys)-1].FirstSize)
+	next, previous, known, err := l.goOn(ctx, sink, keys, size)
+	if err != nil {
+		return Exported{}, err
+	}
+	out := Exported{First: next, Size: next, Verifier: signing.public}
 	for out.Size < size {
 		end := min(out.Size+int64(o.Segment), size)
-		content, err := l.segment(ctx, manifest{Origin: signer.Name(), Key: public, First: out.Size, Entries: end - out.Size, Previous: previous}, signer)
+		m := manifest{Origin: signing.signer.Name(), Key: signing.public, First: out.Size, Entries: end - out.Size, Previous: previous}
+		for ; known < len(keys)-1; known++ {
+			m.Introductions = append(m.Introductions, keys[known+1].Introduction)
+		}
+		content, err := l.segment(ctx, m, signing.signer)
 		if err != nil {
 			return out, err
 		}
@@ -79,28 +94,43 @@ func (l *Log) Export(ctx context.Context, sink Sink, o ExportOptions) (Exported,
 	return out, nil
 }
 
-// goOn says where an export into the sink goes on.
-func (l *Log) goOn(ctx context.Context, sink Sink, public string, size int64) (next int64, previous string, err error) {
+// goOn says where an export into the sink goes on, and which of the log's keys, from 0, the sink knows.
+func (l *Log) goOn(ctx context.Context, sink Sink, keys []Key, size int64) (next int64, previous string, known int, err error) {
 	name, content, err := sink.Last(ctx)
 	if err != nil || name == "" {
-		return 0, "", err
-	}
-	verifier, err := note.NewVerifier(public)
-	if err != nil {
-		return 0, "", err
+		return 0, "", 0, err
 	}
 	_, signed, err := splitSegment(content)
 	var m manifest
 	if err == nil {
-		m, err = openManifest(signed, verifier)
+		m, err = unsignedManifest(signed)
+	}
+	if err == nil {
+		if known = slices.IndexFunc(keys, func(k Key) bool { return k.Verifier == m.Key }); known < 0 {
+			err = errors.New("the segment is signed by no key of this log")
+		} else {
+			m, err = openManifest(signed, keys[known].Verifier)
+		}
 	}
 	if err == nil && (name != segmentName(m.First) || m.First+m.Entries > size) {
 		err = errors.New("the segment is not of this state of the log")
 	}
-	if err != nil {
-		return 0, "", ekyc.Errorf(ekyc.ErrConflict, "what is there is no export of this log that can be gone on with").Because(err)
+	if err == nil {
+		err = l.agrees(ctx, m)
 	}
-	return m.First + m.Entries, hexSum(content), nil
+	if err != nil {
+		return 0, "", 0, ekyc.Errorf(ekyc.ErrConflict, "what is there is no export of this log that can be gone on with").Because(err)
+	}
+	return m.First + m.Entries, hexSum(content), known, nil
+}
+
+// agrees makes sure that the tree in which a segment ended is one of this log's past, and none that a restore has undone.
+func (l *Log) agrees(ctx context.Context, m manifest) error {
+	root, err := tlog.TreeHash(m.First+m.Entries, newHashReader(ctx, l.db.ServicePool()))
+	if err == nil && root.String() != m.Root {
+		err = errors.New("the segment is of another past")
+	}
+	return err
 }
 
 // segment makes the segment that a manifest begins to describe.
@@ -109,7 +139,7 @@ func (l *Log) segment(ctx context.Context, m manifest, signer note.Signer) ([]by
 	at := m.First
 	err := l.db.AsSystem(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		lines.Reset()
-		at = m.First
+		at, m.Leaves = m.First, nil
 		rows, err := tx.Query(ctx, `select leaf_index, record from audit_entry where leaf_index >= $1 and leaf_index < $2 order by leaf_index`, m.First, m.First+m.Entries)
 		if err != nil {
 			return err
@@ -123,6 +153,7 @@ func (l *Log) segment(ctx context.Context, m manifest, signer note.Signer) ([]by
 			at++
 			line, err := jsonLine(entryLine{index, record})
 			lines.Write(line)
+			m.Leaves = append(m.Leaves, leafTag(record)...)
 			return err
 		})
 		return err

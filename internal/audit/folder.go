@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ekyc"
+	"ekyc/internal/durable"
 )
 
 // Folder is a Sink of files. They are made read-only, which keeps mistakes away and nobody else: a folder has no retention.
@@ -27,18 +28,16 @@ func OpenFolder(path string) (*Folder, error) {
 
 // Put implements Sink.
 func (f *Folder) Put(_ context.Context, name string, content []byte, _ time.Time) error {
-	temporary, err := os.CreateTemp(f.path, ".segment-*")
+	temporary, err := durable.Temporary(f.path, ".segment-*", content)
 	if err != nil {
 		return unwritable(f.path, err)
 	}
-	defer os.Remove(temporary.Name())
-	_, err = temporary.Write(content)
-	err = errors.Join(err, temporary.Chmod(0o440), temporary.Sync(), temporary.Close())
-	if err != nil {
+	defer os.Remove(temporary)
+	if err := os.Chmod(temporary, 0o440); err != nil { // #nosec G302 -- for who examines exports
 		return unwritable(f.path, err)
 	}
 	target := filepath.Join(f.path, name)
-	err = os.Link(temporary.Name(), target) // unlike a rename, a link never replaces
+	err = os.Link(temporary, target) // unlike a rename, a link never replaces
 	if errors.Is(err, fs.ErrExist) {
 		there, err := os.ReadFile(target)
 		if err != nil {
@@ -52,15 +51,7 @@ func (f *Folder) Put(_ context.Context, name string, content []byte, _ time.Time
 	if err != nil {
 		return unwritable(f.path, err)
 	}
-	return f.sync()
-}
-
-func (f *Folder) sync() error {
-	d, err := os.Open(f.path)
-	if err != nil {
-		return unwritable(f.path, err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+	if err := durable.SyncDirectory(f.path); err != nil {
 		return unwritable(f.path, err)
 	}
 	return nil

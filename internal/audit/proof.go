@@ -90,7 +90,7 @@ func (l *Log) Consistency(ctx context.Context, from, to int64) (proof tlog.TreeP
 
 // treeSize is how many entries have their place. It is never one of a tree without checkpoint.
 func (l *Log) treeSize(ctx context.Context) (int64, error) {
-	if _, _, err := l.key(ctx); err != nil { // with which the first checkpoint is made
+	if err := l.ensureKey(ctx); err != nil { // with which the first checkpoint is made
 		return 0, err
 	}
 	return sizeOf(ctx, l.db.ServicePool())

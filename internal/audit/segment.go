@@ -22,14 +22,26 @@ const segmentType = "ekyc audit segment v1"
 
 // manifest is what is signed of a segment.
 type manifest struct {
-	Type     string `json:"type"`
-	Origin   string `json:"origin"`
-	Key      string `json:"key"`             // verifier key, for who has no better source
-	First    int64  `json:"first"`           // place of the first entry
-	Entries  int64  `json:"entries"`         // how many there are
-	SHA256   string `json:"entries_sha256"`  // of their lines
-	Previous string `json:"previous_sha256"` // of the whole segment before; "" for the first
-	Root     string `json:"root"`            // of the tree that ends with this segment, in base64
+	Type   string `json:"type"`
+	Origin string `json:"origin"`
+	Key    string `json:"key"` // verifier key, for who has no better source
+	// Introductions lead from the key of the segment before, or from the log's first key where there is none, to this one, where it is another.
+	Introductions []string `json:"introductions,omitempty"`
+	First         int64    `json:"first"`           // place of the first entry
+	Entries       int64    `json:"entries"`         // how many there are
+	SHA256        string   `json:"entries_sha256"`  // of their lines
+	Previous      string   `json:"previous_sha256"` // of the whole segment before; "" for the first
+	Root          string   `json:"root"`            // of the tree that ends with this segment, in base64
+	// Leaves begin as the leaves of the entries do, 4 bytes of each: they tell which one was altered. Segments of before lack them.
+	Leaves []byte `json:"leaves,omitempty"`
+}
+
+// tagSize is how much of a leaf the manifest has, in bytes. It is for finding the entry that was altered, and not for finding that one was.
+const tagSize = 4
+
+func leafTag(record []byte) []byte {
+	leaf := leafOf(record)
+	return leaf[:tagSize]
 }
 
 type entryLine struct {
@@ -115,12 +127,19 @@ func unsignedManifest(signed []byte) (m manifest, err error) {
 	if err := unmarshalLine([]byte(text+"\n"), &m); err != nil || m.Type != segmentType {
 		return m, errors.New("the manifest is malformed")
 	}
+	if m.Leaves != nil && int64(len(m.Leaves)) != tagSize*m.Entries {
+		return m, errors.New("the manifest has not as many leaves as entries")
+	}
 	return m, nil
 }
 
 // openManifest reads a manifest and checks that the key has signed it, and nobody else. There is one form of a signature, so that no byte of a
 // segment can be changed unseen.
-func openManifest(signed []byte, verifier note.Verifier) (m manifest, err error) {
+func openManifest(signed []byte, key string) (m manifest, err error) {
+	verifier, err := note.NewVerifier(key)
+	if err != nil {
+		return m, errors.New("the manifest names no key")
+	}
 	n, err := note.Open(signed, note.VerifierList(verifier))
 	if err != nil {
 		return m, errors.New("the manifest is not signed by the key")
@@ -135,7 +154,7 @@ func openManifest(signed []byte, verifier note.Verifier) (m manifest, err error)
 	if m, err = unsignedManifest(signed); err != nil {
 		return m, err
 	}
-	if m.Origin != verifier.Name() {
+	if m.Origin != verifier.Name() || m.Key != key {
 		return m, errors.New("the manifest is of another log")
 	}
 	return m, nil

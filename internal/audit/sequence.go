@@ -44,8 +44,7 @@ func (l *Log) Run(ctx context.Context) {
 // Sequence gives committed entries that have none their places in the tree, signs the new head, and says how many there were: 0 also when
 // another process is at it. Hashes, places and checkpoint are one transaction.
 func (l *Log) Sequence(ctx context.Context) (n int, err error) {
-	signer, _, err := l.key(ctx)
-	if err != nil {
+	if err := l.ensureKey(ctx); err != nil {
 		return 0, err
 	}
 	err = l.db.AsSystem(ctx, func(ctx context.Context, tx pgx.Tx) error {
@@ -54,35 +53,43 @@ func (l *Log) Sequence(ctx context.Context) (n int, err error) {
 		if err := tx.QueryRow(ctx, `select pg_try_advisory_xact_lock($1)`, int64(sequencerLock)).Scan(&mine); err != nil || !mine {
 			return err
 		}
-		found, err := unsequenced(ctx, tx)
-		if err != nil || len(found.ids) == 0 {
-			return err
-		}
-		size, err := sizeOf(ctx, tx)
-		if err != nil {
-			return err
-		}
-		root, err := addLeaves(ctx, tx, size, found.leaves)
-		if err != nil {
-			return err
-		}
-		var first int64
-		if err := tx.QueryRow(ctx, `select audit_sequence($1)`, found.ids).Scan(&first); err != nil {
-			return fmt.Errorf("give entries their places: %w", err)
-		}
-		if first != size {
-			return fmt.Errorf("the tree has %d leaves and the entries go on at %d", size, first)
-		}
-		if err := insertCheckpoint(ctx, tx, signer, size+int64(len(found.ids)), root); err != nil {
-			return err
-		}
-		n = len(found.ids)
-		return nil
+		n, err = l.sequence(ctx, tx, func(_ []string, size int64, root tlog.Hash) error {
+			key, err := l.currentKey(ctx, tx)
+			if err != nil {
+				return err
+			}
+			return insertCheckpoint(ctx, tx, size, root, checkpointText(key.signer.Name(), size, root), key.signer)
+		})
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("sequence the audit log: %w", err)
 	}
 	return n, nil
+}
+
+// sequence gives the next entries their places, and lets sign store the new head. Who calls it holds the sequencer's lock.
+func (l *Log) sequence(ctx context.Context, tx pgx.Tx, sign func(ids []string, size int64, root tlog.Hash) error) (int, error) {
+	found, err := unsequenced(ctx, tx)
+	if err != nil || len(found.ids) == 0 {
+		return 0, err
+	}
+	size, err := sizeOf(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	root, err := addLeaves(ctx, tx, size, found.leaves)
+	if err != nil {
+		return 0, err
+	}
+	var first int64
+	if err := tx.QueryRow(ctx, `select audit_sequence($1)`, found.ids).Scan(&first); err != nil {
+		return 0, fmt.Errorf("give entries their places: %w", err)
+	}
+	if first != size {
+		return 0, fmt.Errorf("the tree has %d leaves and the entries go on at %d", size, first)
+	}
+	return len(found.ids), sign(found.ids, size+int64(len(found.ids)), root)
 }
 
 // waiting are entries without a place.

@@ -14,18 +14,16 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"ekyc"
+	"ekyc/internal/keyring"
+	"ekyc/internal/killtest"
 	"ekyc/internal/store"
 	"ekyc/internal/store/storetest"
-	"ekyc/internal/vault"
 )
 
 var server *storetest.Server
 
 func TestMain(m *testing.M) {
-	if os.Getenv(childVariable) != "" {
-		sequenceAsChild()
-		return
-	}
+	killtest.Main(killtest.Programs{"sequence": killtest.Program(sequence), "sequence on": killtest.Program(sequenceOn), "rotate": killtest.Program(rotateAsChild), "rotate root": killtest.Program(rotateRootAsChild)})
 	os.Exit(storetest.Main(m, &server, Migrations))
 }
 
@@ -43,7 +41,7 @@ type bundle struct {
 func setup(t testing.TB) *bundle {
 	t.Helper()
 	b := &bundle{t: t, url: server.URL(t), keyring: filepath.Join(t.TempDir(), "keyring"), scope: newScope()}
-	if _, err := vault.CreateKeyring(b.keyring); err != nil {
+	if _, err := keyring.Create(b.keyring); err != nil {
 		t.Fatal(err)
 	}
 	b.db, b.log = b.another()
@@ -63,8 +61,8 @@ func (b *bundle) another() (*store.DB, *Log) {
 	return db, log
 }
 
-func open(url, keyring string, o store.Options) (*store.DB, *Log, error) {
-	k, err := vault.OpenKeyring(keyring)
+func open(url, ringFile string, o store.Options) (*store.DB, *Log, error) {
+	k, err := keyring.Open(ringFile)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -135,6 +133,22 @@ func (b *bundle) sequence() {
 			return
 		}
 	}
+}
+
+// key is the one that signs.
+func (b *bundle) key() (key signingKey) {
+	b.t.Helper()
+	b.must(b.db.AsSystem(context.Background(), func(ctx context.Context, tx pgx.Tx) (err error) {
+		key, err = b.log.currentKey(ctx, tx)
+		return err
+	}))
+	return key
+}
+
+// rotate replaces it.
+func (b *bundle) rotate() {
+	b.t.Helper()
+	b.must(b.log.RotateKey(context.Background(), Actor{ActorSystem, "test"}))
 }
 
 // check holds the whole log against itself: places without gaps, every leaf, every hash and every checkpoint. It gives the size.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,7 +18,7 @@ import (
 
 // VerifyOptions say what an export is held against.
 type VerifyOptions struct {
-	Key         string            // verifier key; "" for the one that the export names, which a forger would have replaced
+	Key         string            // verifier key, any that the log has ever had; "" for those that the export names, which a forger would have replaced
 	Checkpoints map[string][]byte // signed checkpoints from elsewhere, by a name for the report
 }
 
@@ -33,10 +34,17 @@ type Report struct {
 	Origin     string    `json:"origin"`
 	Key        string    `json:"key"`
 	KeyTrusted bool      `json:"key_given"` // by the caller, and not taken from the export
+	Keys       []KeyUse  `json:"keys"`      // that have signed, one after the other
 	Segments   int       `json:"segments"`
 	Entries    int64     `json:"entries"`
 	Root       string    `json:"root"`
 	Problems   []Problem `json:"problems"`
+}
+
+// KeyUse is a key of an export and the size of the tree up to which it has signed; 0 of the last one.
+type KeyUse struct {
+	Key   string `json:"key"`
+	Until int64  `json:"until_size,omitempty"`
 }
 
 const (
@@ -52,9 +60,9 @@ func Verify(files fs.FS, o VerifyOptions) (*Report, error) {
 	if err != nil {
 		return nil, ekyc.Errorf(ekyc.ErrFileUnreadable, "the export cannot be read").Because(err)
 	}
-	e := &examination{report: Report{Problems: []Problem{}, Key: o.Key, KeyTrusted: o.Key != ""}, whole: true}
+	e := &examination{report: Report{Problems: []Problem{}, Key: o.Key, KeyTrusted: o.Key != ""}, reached: o.Key == "", whole: true}
 	if o.Key != "" {
-		if e.verifier, err = note.NewVerifier(o.Key); err != nil {
+		if _, err = note.NewVerifier(o.Key); err != nil {
 			return nil, ekyc.Errorf(ekyc.ErrInvalidArgument, "the key is not a verifier key such as name+1234abcd+base64").Because(err)
 		}
 	}
@@ -99,11 +107,13 @@ func readSegment(files fs.FS, name string) ([]byte, error) {
 // examination is one run over an export.
 type examination struct {
 	report   Report
-	verifier note.Verifier
+	reached  bool // the key that the caller trusts is one of those that have signed
+	handed   []introduction
 	tree     tree
-	next     int64  // place of the entry that must come next
-	previous string // SHA-256 of the segment before
-	whole    bool   // nothing is missing before next, so the tree is the log's
+	next     int64    // place of the entry that must come next
+	previous string   // SHA-256 of the segment before
+	whole    bool     // nothing is missing before next, so the tree is the log's
+	names    []string // of the segments
 }
 
 func (e *examination) problem(file string, line int, format string, a ...any) {
@@ -127,6 +137,7 @@ func (e *examination) segment(name string, content []byte) {
 		return
 	}
 	e.report.Segments++
+	e.names = append(e.names, name)
 	if name != segmentName(m.First) {
 		e.problem(name, 0, "the segment that begins with the entry %d has another name", m.First)
 	}
@@ -139,13 +150,13 @@ func (e *examination) segment(name string, content []byte) {
 		e.problem(name, 0, "the segment before is not the one that this goes on from")
 	}
 	if m.SHA256 != hexSum(lines) {
-		e.problem(name, 0, "the lines are not those that were signed")
+		e.problem(name, 0, "the lines, the entries %d to %d, are not those that were signed", m.First, m.First+m.Entries-1)
 	}
 	if n := bytes.Count(lines, []byte("\n")); int64(n) != m.Entries {
 		e.whole = false
 		e.problem(name, 0, "there are %d entries, and %d were signed", n, m.Entries)
 	}
-	e.lines(name, lines)
+	e.lines(name, lines, m.Leaves)
 	e.previous, e.next = hexSum(content), m.First+m.Entries
 	if !e.whole {
 		return
@@ -155,25 +166,77 @@ func (e *examination) segment(name string, content []byte) {
 	}
 }
 
-// open reads a manifest by the key, which is the first segment's own where none was given.
+// open reads a manifest by the key that must have signed it.
 func (e *examination) open(signed []byte) (manifest, error) {
-	if e.verifier == nil {
-		m, err := unsignedManifest(signed)
-		if err != nil {
-			return m, err
-		}
-		if e.verifier, err = note.NewVerifier(m.Key); err != nil {
-			return m, errors.New("the manifest names no key")
-		}
-		e.report.Key = m.Key
+	m, err := unsignedManifest(signed)
+	if err != nil {
+		return m, err
 	}
-	e.report.Origin = e.verifier.Name()
-	return openManifest(signed, e.verifier)
+	if err := e.follow(m); err != nil {
+		return m, err
+	}
+	return openManifest(signed, m.Key)
 }
 
-// lines examines every entry of a segment, and adds its leaf to the tree.
-func (e *examination) lines(name string, lines []byte) {
+// follow goes on to a segment's key: it is the one of the segment before, or that has introduced it.
+func (e *examination) follow(m manifest) error {
+	var handed []introduction
+	for _, text := range m.Introductions {
+		i, err := openIntroduction([]byte(text))
+		if err != nil {
+			return err
+		}
+		handed = append(handed, i)
+	}
+	if len(e.report.Keys) == 0 {
+		first := m.Key
+		if len(handed) > 0 {
+			first = handed[0].from
+		}
+		e.use(first)
+	}
+	for _, i := range handed {
+		last := &e.report.Keys[len(e.report.Keys)-1]
+		if i.from != last.Key {
+			return fmt.Errorf("the key %s is introduced by the key %s, and the one that had signed before is %s", keyID(i.to), keyID(i.from), keyID(last.Key))
+		}
+		if begun := e.begun(len(e.report.Keys) - 1); i.tree.Size <= begun || i.tree.Size < e.next {
+			return fmt.Errorf("the key %s ended with %d entries, and has signed others", keyID(i.from), i.tree.Size)
+		}
+		last.Until = i.tree.Size
+		e.handed = append(e.handed, i)
+		e.use(i.to)
+	}
+	if last := e.report.Keys[len(e.report.Keys)-1].Key; m.Key != last {
+		return fmt.Errorf("the segment is signed by the key %s, which the key before it, %s, has not introduced", keyID(m.Key), keyID(last))
+	}
+	return nil
+}
+
+func (e *examination) use(key string) {
+	e.report.Keys = append(e.report.Keys, KeyUse{Key: key})
+	if !e.report.KeyTrusted {
+		e.report.Key = key
+	}
+	e.report.Origin, _, _ = strings.Cut(key, "+")
+	e.reached = e.reached || key == e.report.Key
+}
+
+// begun is the size of the tree from which a key of the export signs.
+func (e *examination) begun(key int) int64 {
+	if key == 0 {
+		return 0
+	}
+	return e.report.Keys[key-1].Until
+}
+
+// lines examines every entry of a segment, and adds its leaf to the tree. The tags are of the leaves that were signed, where the manifest has them.
+func (e *examination) lines(name string, lines []byte, tags []byte) {
 	number, at := 0, e.next
+	wrong := func(format string, a ...any) {
+		e.problem(name, number, "the entry %d: %s", at, fmt.Sprintf(format, a...))
+	}
+	moved := bytes.Count(lines, []byte("\n"))*tagSize != len(tags) // then one is told of, since those behind it differ as well
 	for line := range bytes.Lines(lines) {
 		number++
 		var entry entryLine
@@ -183,11 +246,20 @@ func (e *examination) lines(name string, lines []byte) {
 		}
 		if err != nil {
 			e.whole = false
-			e.problem(name, number, "%v", err)
+			wrong("%v", err)
+			at++
 			continue
 		}
+		if tag := (number - 1) * tagSize; tag < len(tags) && !bytes.Equal(leafTag(entry.Record), tags[tag:tag+tagSize]) {
+			wrong("this is not what was signed in its place")
+			if moved {
+				tags = nil
+			}
+		}
 		if entry.Index != at {
-			e.problem(name, number, "this is the entry %d, and %d must come next", entry.Index, at)
+			e.whole = false
+			wrong("the line says that it is the entry %d", entry.Index)
+			at = entry.Index
 		}
 		at++
 		if !e.whole {
@@ -195,7 +267,7 @@ func (e *examination) lines(name string, lines []byte) {
 		}
 		if err := e.tree.add(at-1, leafOf(entry.Record)); err != nil {
 			e.whole = false
-			e.problem(name, number, "%v", err)
+			wrong("%v", err)
 		}
 	}
 	e.report.Entries += int64(number)
@@ -210,33 +282,53 @@ func (e *examination) conclude(checkpoints map[string][]byte) error {
 		}
 		e.report.Root = root.String()
 	}
-	var names []string
-	for name := range checkpoints {
-		names = append(names, name)
+	if !e.reached {
+		for _, name := range e.names {
+			e.problem(name, 0, "the key that was given has not signed it, nor introduced the one that has, nor been introduced by that")
+		}
 	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, i := range e.handed {
+		e.compare("", "the checkpoint by which the key "+keyID(i.to)+" was introduced", i.tree)
+	}
+	for _, name := range slices.Sorted(maps.Keys(checkpoints)) {
 		e.checkpoint(name, checkpoints[name])
 	}
 	return nil
 }
 
+// checkpoint opens a checkpoint by the keys of the export, of which each signs trees of some sizes only, and compares it.
 func (e *examination) checkpoint(name string, signed []byte) {
-	if e.verifier == nil {
-		e.problem(name, 0, "there is no key to verify the checkpoint by")
+	err := errors.New("there is no key to verify the checkpoint by")
+	for n, key := range e.report.Keys {
+		verifier, malformed := note.NewVerifier(key.Key)
+		if malformed != nil {
+			continue
+		}
+		var c Checkpoint
+		if c, err = OpenCheckpoint(signed, verifier); err != nil {
+			continue
+		}
+		if c.Size < e.begun(n) || key.Until > 0 && c.Size > key.Until {
+			e.problem(name, 0, "the checkpoint is of %d entries, and the key %s, which has signed it, signs from %d to %d only", c.Size, keyID(key.Key), e.begun(n), key.Until)
+			return
+		}
+		e.compare(name, "the checkpoint", c)
 		return
 	}
-	c, err := OpenCheckpoint(signed, e.verifier)
-	switch {
-	case err != nil:
-		e.problem(name, 0, "%v", err)
-	case !e.whole:
-		e.problem(name, 0, "the checkpoint cannot be compared with what is not whole")
-	case c.Size > e.next:
-		e.problem(name, 0, "the checkpoint is of %d entries, and the export has %d: the end is missing", c.Size, e.next)
-	default:
-		if root, err := tlog.TreeHash(c.Size, &e.tree); err != nil || root != c.Root {
-			e.problem(name, 0, "the first %d entries are not those of the checkpoint", c.Size)
-		}
+	e.problem(name, 0, "%v; where the log's key was replaced, the end of the export may be missing", err)
+}
+
+// compare holds the tree against a checkpoint whose signature was verified.
+func (e *examination) compare(name, what string, c Checkpoint) {
+	if !e.whole {
+		e.problem(name, 0, "%s cannot be compared with what is not whole", what)
+		return
+	}
+	if c.Size > e.next {
+		e.problem(name, 0, "%s is of %d entries, and the export has %d: the end is missing", what, c.Size, e.next)
+		return
+	}
+	if root, err := tlog.TreeHash(c.Size, &e.tree); err != nil || root != c.Root {
+		e.problem(name, 0, "the first %d entries are not those of %s", c.Size, what)
 	}
 }

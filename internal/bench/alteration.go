@@ -21,6 +21,8 @@ type AlterationResult struct {
 	// both that and print gave the field, or where the digits of the zone tell.
 	Covered     AlterationRates `json:"covered"`
 	CoveredRead AlterationRates `json:"covered_read"`
+	// Alarms are the rates of the single checks that raise a false alarm on genuine pictures, by their names.
+	Alarms map[string]Rate `json:"alarms,omitempty"`
 	// Traces are the rates of single traces, by trace and then by kind of forgery ("genuine" for none), at the measure of a suspicion.
 	Traces map[string]map[string]Rate `json:"traces"`
 }
@@ -35,12 +37,12 @@ type AlterationRates struct {
 
 // traceChecks are the checks of traces of forgery.
 func traceCheck(name string) bool {
-	return strings.HasPrefix(name, "alteration_") || strings.HasPrefix(name, "recapture_") || name == "copy_monochrome"
+	return strings.HasPrefix(name, "alteration_") || strings.HasPrefix(name, "recapture_")
 }
 
 // contradictionCheck says whether a check compares what the document states twice.
 func contradictionCheck(name string) bool {
-	return strings.Contains(name, "_viz_") || strings.HasPrefix(name, "mrz_barcode_") || strings.Contains(name, "check_digit") || name == "readings_agree" || name == "sides_belong_together"
+	return strings.Contains(name, "_viz_") || strings.HasPrefix(name, "mrz_barcode_") || strings.HasPrefix(name, "mrz_check") || name == "readings_agree" || name == "sides_belong_together"
 }
 
 // covered are the fields that machine readable zones and bar codes state, by the names of the labels.
@@ -49,6 +51,7 @@ var covered = []string{"document_number", "surname", "date_of_birth", "date_of_e
 // alterations counts over all pictures.
 type alterations struct {
 	kinds                map[string]*alterationTally
+	alarms               map[string]*tally // of genuine pictures, by check
 	covered, coveredRead alterationTally
 	traces               map[string]map[string]*tally
 }
@@ -98,6 +101,12 @@ func (a *alterations) add(l documentLabel, r *document.Reading, verdict check.Re
 		case contradictionCheck(c.Name) && raised:
 			contradicted = true
 		}
+		if kind == genuine && (traceCheck(c.Name) || contradictionCheck(c.Name)) {
+			if a.alarms[c.Name] == nil {
+				a.alarms[c.Name] = &tally{}
+			}
+			a.alarms[c.Name].add(raised)
+		}
 	}
 	if a.kinds[kind] == nil {
 		a.kinds[kind] = &alterationTally{}
@@ -133,7 +142,7 @@ func (a *alterations) add(l documentLabel, r *document.Reading, verdict check.Re
 const suspicion = 0.5
 
 func newAlterations() *alterations {
-	return &alterations{kinds: map[string]*alterationTally{}, traces: map[string]map[string]*tally{}}
+	return &alterations{kinds: map[string]*alterationTally{}, alarms: map[string]*tally{}, traces: map[string]map[string]*tally{}}
 }
 
 func (a *alterations) result() *AlterationResult {
@@ -144,6 +153,14 @@ func (a *alterations) result() *AlterationResult {
 			continue
 		}
 		r.Kinds[kind] = t.rates()
+	}
+	for check, t := range a.alarms {
+		if rate := t.rate(); rate.Value > 0 {
+			if r.Alarms == nil {
+				r.Alarms = map[string]Rate{}
+			}
+			r.Alarms[check] = rate
+		}
 	}
 	for trace, kinds := range a.traces {
 		r.Traces[trace] = map[string]Rate{}
@@ -167,6 +184,9 @@ func (r *AlterationResult) print(w io.Writer) {
 	if r.Covered.Noticed.N > 0 {
 		row("fields under a zone or bar code", r.Covered)
 		row("those that both gave", r.CoveredRead)
+	}
+	for _, check := range slices.Sorted(maps.Keys(r.Alarms)) {
+		fmt.Fprintf(w, "false alarms of %s\t%s\n", check, r.Alarms[check])
 	}
 	for _, trace := range forensic.Traces() {
 		kinds := r.Traces[string(trace)]

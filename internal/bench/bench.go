@@ -26,7 +26,7 @@ var (
 )
 
 // Parts are the parts of the bench, in the order in which they run.
-var Parts = []string{"face", "liveness", "document", "mrz", "aamva", "profile", "hostile", "exif", "pipeline"}
+var Parts = []string{"face", "liveness", "document", "mrz", "aamva", "profile", "hostile", "exif", "reuse", "pipeline"}
 
 // Options say what to measure.
 type Options struct {
@@ -85,6 +85,7 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Result, error) {
 		{"profile", "lists", func() error { result.Profile, err = b.profile(ctx); return err }},
 		{"hostile", "hostile", func() error { result.Hostile, err = b.hostile(ctx); return err }},
 		{"exif", "exif", func() error { result.EXIF, err = b.exif(ctx); return err }},
+		{"reuse", "faces", func() error { result.Reuse, err = b.reuse(ctx); return err }},
 		{"pipeline", "", func() error { result.Pipeline, err = b.pipeline(ctx); return err }},
 	} {
 		if !wanted(part.name, part.folder) {

@@ -18,6 +18,7 @@ type Result struct {
 	Profile   *ProfileResult    `json:"profile,omitempty"`
 	Hostile   *HostileResult    `json:"hostile,omitempty"`
 	EXIF      *EXIFResult       `json:"exif,omitempty"`
+	Reuse     *ReuseResult      `json:"reuse,omitempty"`
 	Pipeline  *PipelineResult   `json:"pipeline,omitempty"`
 	Files     map[string]string `json:"files,omitempty"` // per file, what went wrong with it; for --compare
 }

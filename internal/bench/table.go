@@ -12,7 +12,7 @@ import (
 func (r *Result) Print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s, %d cores, %d thread a model; %.0f s\n", r.Machine.CPU, r.Machine.Cores, r.Machine.Threads, r.Seconds)
-	for _, part := range []func(io.Writer){r.printFace, r.printLiveness, r.printDocument, r.printParsers, r.printProfile, r.printPipeline} {
+	for _, part := range []func(io.Writer){r.printFace, r.printLiveness, r.printDocument, r.printParsers, r.printProfile, r.printReuse, r.printPipeline} {
 		part(w)
 	}
 	return w.Flush()

@@ -106,9 +106,13 @@ func (s *Service) Create(ctx context.Context, scope ekyc.Scope, keyID string, re
 		if err != nil {
 			return err
 		}
-		err = tx.QueryRow(ctx, `insert into capture (tenant_id, environment, id, token_hash, key_id, request, created_at, expires_at)
-			select $1, $2, $3, $4, $5, $6, now, now + make_interval(secs => $7) from clock_timestamp() now returning created_at, expires_at`,
-			scope.Tenant, scope.Environment, c.ID, hashOf(token), keyID, sealed, life.Seconds()).Scan(&c.CreatedAt, &c.ExpiresAt)
+		ref, err := s.refHash(ctx, tx, scope, request)
+		if err != nil {
+			return err
+		}
+		err = tx.QueryRow(ctx, `insert into capture (tenant_id, environment, id, token_hash, key_id, request, ref_hash, created_at, expires_at)
+			select $1, $2, $3, $4, $5, $6, $7, now, now + make_interval(secs => $8) from clock_timestamp() now returning created_at, expires_at`,
+			scope.Tenant, scope.Environment, c.ID, hashOf(token), keyID, sealed, ref, life.Seconds()).Scan(&c.CreatedAt, &c.ExpiresAt)
 		if err != nil {
 			return fmt.Errorf("make a link: %w", err)
 		}
@@ -127,6 +131,7 @@ type row struct {
 	Consent     []byte           `db:"consent"`
 	State       State            `db:"state"`
 	JobID       *ekyc.ID         `db:"job_id"`
+	SubjectID   *ekyc.ID         `db:"subject_id"`
 	Challenge   *ekyc.ID         `db:"challenge"`
 	CreatedAt   time.Time        `db:"created_at"`
 	ExpiresAt   time.Time        `db:"expires_at"`
@@ -134,7 +139,7 @@ type row struct {
 }
 
 // columns are those of row. A link that has run out is expired, whether the sweep has come by or not.
-const columns = `tenant_id, environment, id, key_id, request, consent, job_id, challenge, created_at, expires_at, used_at,
+const columns = `tenant_id, environment, id, key_id, request, consent, job_id, subject_id, challenge, created_at, expires_at, used_at,
 	case when state = 'open' and expires_at <= clock_timestamp() then 'expired' else state end as state`
 
 // Get gives a link of the tenant. Errors: ErrNotFound.
@@ -215,16 +220,16 @@ func (s *Service) open(ctx context.Context, tx pgx.Tx, r row) (Capture, error) {
 			return Capture{}, fmt.Errorf("open what a link asks for: %w", err)
 		}
 	}
-	if r.Consent == nil {
+	var subject ekyc.ID // whose the consent has become
+	if r.SubjectID != nil {
+		subject = *r.SubjectID
+	}
+	c.Consent, err = s.openConsent(ctx, tx, c, subject, r.Consent)
+	if subject != "" && ekyc.CodeOf(err) == ekyc.ErrGone { // erased, and the consent with it
 		return c, nil
 	}
-	text, err := s.vault.Open(ctx, tx, c.Scope, "", consentOf(c.ID), r.Consent)
 	if err != nil {
-		return Capture{}, fmt.Errorf("open the consent of a link: %w", err)
-	}
-	c.Consent = &Consent{}
-	if err := json.Unmarshal(text, c.Consent); err != nil {
-		return Capture{}, fmt.Errorf("read the consent of a link: %w", err)
+		return Capture{}, err
 	}
 	return c, nil
 }
@@ -235,16 +240,21 @@ func (s *Service) Agree(ctx context.Context, c Capture, consent Consent) error {
 		if err := tx.QueryRow(ctx, `select date_trunc('milliseconds', clock_timestamp())`).Scan(&consent.At); err != nil {
 			return fmt.Errorf("tell the time: %w", err)
 		}
-		text, err := json.Marshal(consent)
-		if err != nil {
-			return fmt.Errorf("write a consent: %w", err)
-		}
-		sealed, err := s.vault.Seal(ctx, tx, c.Scope, "", consentOf(c.ID), text)
+		sealed, err := s.sealConsent(ctx, tx, c, "", consent)
 		if err != nil {
 			return err
 		}
 		return changeOpen(ctx, tx, c, `consent = $4`, sealed)
 	})
+}
+
+// sealConsent encrypts what the person has agreed to under the subject's key, or under the tenant's as long as nobody is one.
+func (s *Service) sealConsent(ctx context.Context, tx pgx.Tx, c Capture, subject ekyc.ID, consent Consent) ([]byte, error) {
+	text, err := json.Marshal(consent)
+	if err != nil {
+		return nil, fmt.Errorf("write a consent: %w", err)
+	}
+	return s.vault.Seal(ctx, tx, c.Scope, subject, consentOf(c.ID), text)
 }
 
 // Attempt counts one sending of pictures. Errors: ErrGone when the link is not open, ErrRateLimited when pictures were sent too often.
@@ -290,19 +300,57 @@ func (s *Service) Challenged(ctx context.Context, tx pgx.Tx, c Capture, id ekyc.
 }
 
 // Claim makes the link used by a job, in the job's own transaction: of any number of jobs, one gets it. What was asked for is dropped, since the job
-// has it now. Errors: ErrConflict when the link is not open, or was not when the others had committed.
-func (s *Service) Claim(ctx context.Context, tx pgx.Tx, c Capture, job ekyc.ID) error {
-	err := changeOpen(ctx, tx, c, `state = 'used', request = null, job_id = $4, used_at = clock_timestamp()`, job)
-	if ekyc.CodeOf(err) == ekyc.ErrGone { // which would have the submission of the job tried again
-		return ekyc.Errorf(ekyc.ErrConflict, "the link has been used or has run out")
+// has it now. What was agreed to goes under the key of the job's subject, and is given; nil where nothing was. Errors: ErrConflict when the link is not
+// open, or was not when the others had committed.
+func (s *Service) Claim(ctx context.Context, tx pgx.Tx, c Capture, job, subject ekyc.ID) (*Consent, error) {
+	over := ekyc.Errorf(ekyc.ErrConflict, "the link has been used or has run out") // ErrGone would have the submission of the job tried again
+	var held []byte
+	err := tx.QueryRow(ctx, `select consent from capture
+		where tenant_id = $1 and environment = $2 and id = $3 and state = 'open' and expires_at > clock_timestamp() for no key update`,
+		c.Scope.Tenant, c.Scope.Environment, c.ID).Scan(&held)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, over
 	}
-	return err
+	if err != nil {
+		return nil, fmt.Errorf("hold a link: %w", err)
+	}
+	consent, err := s.openConsent(ctx, tx, c, "", held)
+	if err != nil {
+		return nil, err
+	}
+	var sealed []byte
+	if consent != nil {
+		if sealed, err = s.sealConsent(ctx, tx, c, subject, *consent); err != nil {
+			return nil, err
+		}
+	}
+	err = changeOpen(ctx, tx, c, `state = 'used', request = null, ref_hash = null, job_id = $4, subject_id = $5, consent = $6, used_at = clock_timestamp()`, job, subject, sealed)
+	if ekyc.CodeOf(err) == ekyc.ErrGone {
+		return nil, over
+	}
+	return consent, err
 }
 
-func changeOpen(ctx context.Context, tx pgx.Tx, c Capture, assignments string, value any) error {
+// openConsent decrypts what was agreed to under the subject's key, or under the tenant's as long as nobody is one; nil where nothing was.
+func (s *Service) openConsent(ctx context.Context, tx pgx.Tx, c Capture, subject ekyc.ID, sealed []byte) (*Consent, error) {
+	if sealed == nil {
+		return nil, nil
+	}
+	text, err := s.vault.Open(ctx, tx, c.Scope, subject, consentOf(c.ID), sealed)
+	if err != nil {
+		return nil, fmt.Errorf("open the consent of a link: %w", err)
+	}
+	var consent Consent
+	if err := json.Unmarshal(text, &consent); err != nil {
+		return nil, fmt.Errorf("read the consent of a link: %w", err)
+	}
+	return &consent, nil
+}
+
+func changeOpen(ctx context.Context, tx pgx.Tx, c Capture, assignments string, values ...any) error {
 	tag, err := tx.Exec(ctx, `update capture set `+assignments+`
 		where tenant_id = $1 and environment = $2 and id = $3 and state = 'open' and expires_at > clock_timestamp()`,
-		c.Scope.Tenant, c.Scope.Environment, c.ID, value)
+		append([]any{c.Scope.Tenant, c.Scope.Environment, c.ID}, values...)...)
 	if err != nil {
 		return fmt.Errorf("change a link: %w", err)
 	}
@@ -320,7 +368,7 @@ func Over() error {
 // Sweep drops what links that have run out had asked for, and forgets links that were made more than 30 days ago.
 func (s *Service) Sweep(ctx context.Context) error {
 	for _, statement := range []string{
-		`update capture set state = 'expired', request = null where (tenant_id, environment, id) in (select tenant_id, environment, id from capture
+		`update capture set state = 'expired', request = null, ref_hash = null where (tenant_id, environment, id) in (select tenant_id, environment, id from capture
 			where state = 'open' and expires_at <= clock_timestamp() order by expires_at limit $1 for update skip locked)`,
 		`delete from capture where (tenant_id, environment, id) in (select tenant_id, environment, id from capture
 			where created_at <= clock_timestamp() - make_interval(secs => ` + fmt.Sprint(kept.Seconds()) + `) order by created_at limit $1 for update skip locked)`,

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +18,7 @@ import (
 	"ekyc/internal/store"
 	"ekyc/internal/store/storetest"
 	"ekyc/internal/vault"
+	"ekyc/internal/vault/vaulttest"
 )
 
 var server *storetest.Server
@@ -37,31 +38,25 @@ type bundle struct {
 	url        string
 	db         *store.DB
 	one, other *capture.Service
+	vault      *vault.Vault
 	scope      ekyc.Scope
+	subject    ekyc.ID // of the jobs
 }
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	folder := t.TempDir()
-	keyring, err := vault.CreateKeyring(filepath.Join(folder, "keyring"))
+	site := vaulttest.New(t, server)
+	b := &bundle{t: t, url: site.URL, scope: ekyc.Scope{Tenant: site.Scope.Tenant, Environment: ekyc.Test}}
+	b.db, b.vault = site.Process(t)
+	other, v := site.Process(t)
+	b.one, b.other = capture.New(b.db, b.vault), capture.New(other, v)
+	err := b.db.InTenant(t.Context(), b.scope, func(ctx context.Context, tx pgx.Tx) (err error) {
+		b.subject, err = b.vault.CreateSubject(ctx, tx, b.scope, "")
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := vault.NewFiles(filepath.Join(folder, "files"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &bundle{t: t, url: server.URL(t), scope: ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Test}}
-	open := func() (*store.DB, *capture.Service) {
-		db, err := store.Open(t.Context(), b.url, store.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(db.Close)
-		return db, capture.New(db, vault.New(db, keyring, files, vault.Options{}))
-	}
-	b.db, b.one = open()
-	_, b.other = open()
 	return b
 }
 
@@ -76,7 +71,10 @@ func (b *bundle) create(life time.Duration) (capture.Capture, string) {
 
 // claim claims a link as a submission does, in a transaction of its own.
 func (b *bundle) claim(s *capture.Service, c capture.Capture, job ekyc.ID) error {
-	return b.db.InTenant(context.Background(), c.Scope, func(ctx context.Context, tx pgx.Tx) error { return s.Claim(ctx, tx, c, job) })
+	return b.db.InTenant(context.Background(), c.Scope, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := s.Claim(ctx, tx, c, job, b.subject)
+		return err
+	})
 }
 
 // owner runs a statement that no role of the service may.
@@ -183,7 +181,7 @@ func TestClaimEndsWithItsTransaction(t *testing.T) {
 	b := setup(t)
 	made, token := b.create(capture.DefaultLife)
 	err := b.db.InTenant(t.Context(), b.scope, func(ctx context.Context, tx pgx.Tx) error {
-		if err := b.one.Claim(ctx, tx, made, ekyc.NewID(ekyc.KindJob)); err != nil {
+		if _, err := b.one.Claim(ctx, tx, made, ekyc.NewID(ekyc.KindJob), b.subject); err != nil {
 			return err
 		}
 		return ekyc.Errorf(ekyc.ErrQuotaExceeded, "none left")
@@ -194,6 +192,96 @@ func TestClaimEndsWithItsTransaction(t *testing.T) {
 	}
 	if err := b.claim(b.one, made, ekyc.NewID(ekyc.KindJob)); err != nil {
 		t.Errorf("the next submission: %v", err)
+	}
+}
+
+// TestConsentGoesWithTheSubject: the consent of a used link is the subject's, and opens no more once the subject is erased.
+func TestConsentGoesWithTheSubject(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	made, token := b.create(capture.DefaultLife)
+	agreed := capture.Consent{Version: "1", Language: "en", Text: "I agree."}
+	if err := b.one.Agree(t.Context(), made, agreed); err != nil {
+		t.Fatal(err)
+	}
+	var given *capture.Consent
+	err := b.db.InTenant(t.Context(), b.scope, func(ctx context.Context, tx pgx.Tx) (err error) {
+		given, err = b.one.Claim(ctx, tx, made, ekyc.NewID(ekyc.KindJob), b.subject) // of a link as it was before the person agreed
+		return err
+	})
+	if err != nil || given == nil || given.Text != agreed.Text || given.At.IsZero() {
+		t.Fatalf("given: %+v, %v", given, err)
+	}
+	if found, err := b.other.Find(t.Context(), token); err != nil || found.Consent == nil || *found.Consent != *given {
+		t.Errorf("after the claim: %+v, %v", found.Consent, err)
+	}
+	err = b.db.InTenant(t.Context(), b.scope, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := b.vault.EraseSubject(ctx, tx, b.scope, b.subject)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := b.other.Find(t.Context(), token); err != nil || found.Consent != nil || found.State != capture.Used {
+		t.Errorf("after the erasure: %+v, %v", found, err)
+	}
+}
+
+// TestAnErasureEndsTheLinksOfItsReference: whoever else's stay open, and one that does not open holds nothing up.
+func TestAnErasureEndsTheLinksOfItsReference(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	link := func(request string) ekyc.ID {
+		t.Helper()
+		made, _, err := b.one.Create(t.Context(), b.scope, keyID, []byte(request), capture.DefaultLife)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made.ID
+	}
+	mine, before, anothers, nobodys := link(request), link(request), link(`{"subject_ref":"another"}`), link(`{}`)
+	otherBefore, broken, claimed := link(`{"subject_ref":"another"}`), link(request), link(request)
+	b.owner(`update ekyc.capture set ref_hash = null where id = any($1)`, []ekyc.ID{before, otherBefore, broken}) // as they were made before
+	b.owner(`update ekyc.capture set request = 'does not open' where id = any($1)`, []ekyc.ID{broken, anothers, nobodys})
+	if err := b.claim(b.one, capture.Capture{ID: claimed, Scope: b.scope}, ekyc.NewID(ekyc.KindJob)); err != nil {
+		t.Fatal(err)
+	}
+	erase := func(ref string, until *time.Time) (erased int) {
+		t.Helper()
+		err := b.db.InTenant(t.Context(), b.scope, func(ctx context.Context, tx pgx.Tx) (err error) {
+			var hash []byte
+			if ref != "" {
+				if hash, err = b.vault.RefHash(ctx, tx, b.scope, ref); err != nil {
+					return err
+				}
+			}
+			erased, _, err = b.one.EraseSubject(ctx, tx, b.scope, nil, hash, until)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return erased
+	}
+	if n := erase("", nil); n != 0 {
+		t.Errorf("%d links of a subject without a reference ended", n)
+	}
+	long := time.Now().Add(-time.Hour)
+	if n := erase("zq7-person", &long); n != 0 {
+		t.Errorf("%d links ended that were made since", n)
+	}
+	if n := erase("zq7-person", nil); n != 2 {
+		t.Errorf("%d links ended, want 2", n)
+	}
+	var open, held []ekyc.ID
+	if err := storetest.Owner(t, b.url).QueryRow(t.Context(), `select array_agg(id order by id) filter (where state = 'open'),
+		array_agg(id order by id) filter (where ref_hash is not null or request is not null) from ekyc.capture`).Scan(&open, &held); err != nil {
+		t.Fatal(err)
+	}
+	want := []ekyc.ID{anothers, nobodys, otherBefore, broken}
+	slices.Sort(want)
+	if !slices.Equal(open, want) || !slices.Equal(held, want) {
+		t.Errorf("open are %v, and held %v, want %v; ended should be %v and %v", open, held, want, mine, before)
 	}
 }
 

@@ -3,7 +3,6 @@ package challenge_test
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,6 +17,7 @@ import (
 	"ekyc/internal/store"
 	"ekyc/internal/store/storetest"
 	"ekyc/internal/vault"
+	"ekyc/internal/vault/vaulttest"
 )
 
 var server *storetest.Server
@@ -43,23 +43,11 @@ const key = "ek_live_eu1_first"
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	directory := t.TempDir()
-	keyring, err := vault.CreateKeyring(filepath.Join(directory, "keyring.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := vault.NewFiles(filepath.Join(directory, "files"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &bundle{url: server.URL(t), scope: ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Live}}
+	site := vaulttest.New(t, server)
+	b := &bundle{url: site.URL, scope: site.Scope}
 	for i := range b.processes {
-		db, err := store.Open(context.Background(), b.url, store.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(db.Close)
-		b.processes[i] = process{challenge.New(db, vault.New(db, keyring, files, vault.Options{})), t, db}
+		db, v := site.Process(t)
+		b.processes[i] = process{challenge.New(db, v), t, db}
 	}
 	return b
 }

@@ -50,6 +50,8 @@ const (
 	CodeEarlyStop          Code = "early_stop"
 	CodeStepSkipped        Code = "step_skipped"
 	CodeStepWanted         Code = "step_required"
+	CodeDocumentReused     Code = "document_reused"
+	CodeImageReused        Code = "image_reused"
 )
 
 // Text is one text for the person.
@@ -138,6 +140,8 @@ func Catalogue() []Entry {
 		{CodeEarlyStop, "", "the workflow ended early", textNeutral, false, false},
 		{CodeStepSkipped, "", "a step was not begun, since the workflow ended early", textNeutral, false, false},
 		{CodeStepWanted, "", "a step on demand was asked for and has not run", textNeutral, true, false},
+		{CodeDocumentReused, "", "another subject of yours has brought a document of the same number, kind and issuer; a warning, which costs no points", textNeutral, false, true},
+		{CodeImageReused, "", "another subject of yours has brought the very same picture; a warning, which costs no points", textNeutral, false, true},
 		{CodeFaceNotFound, "", "no face was found", textFace, true, false},
 		{CodeFacesMultiple, "", "several faces were found and none is clearly the subject", textSelfie, true, false},
 		{CodeDocumentNotFound, "", "no document was found in the photograph", textRetake, true, false},
@@ -240,11 +244,11 @@ func checkCode(factor FactorName, status ekyc.CheckStatus, name string) Code {
 		return CodePortraitMissing
 	case "portrait_plausible":
 		return CodePortraitSuspicious
-	case "image_sharpness", "image_glare", "image_brightness", "image_resolution", "image_coverage", "document_cropped":
+	case "image_sharpness", "image_glare", "image_brightness", "image_resolution", "image_coverage", "document_cropped", "copy_monochrome":
 		return CodeImageQuality
 	case "alteration_portrait", "alteration_text", "alteration_cloned_area", "alteration_compression", "alteration_noise":
 		return CodeAlteration
-	case "copy_monochrome", "recapture_screen", "recapture_print":
+	case "recapture_screen", "recapture_print":
 		return CodeRecapture
 	}
 	return CodeDocumentCheck

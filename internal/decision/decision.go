@@ -30,6 +30,10 @@
 // A workflow may add rules ([OwnRules]) with the same effects, which are listed and explained beside the hard ones. They never weaken a hard rule. A
 // step that an early stop spared scores 0 and forces nothing: the stop itself decides.
 //
+// # Signals
+//
+// What other verifications tell of this one ([Signals]) is a warning: a reason of 0 points. A rule of the workflow's own makes more of it.
+//
 // # What is told to whom
 //
 // Reason.Message, evidence, hard rules and the counterfactual are for operators. The person gets UserMessage only, which for every
@@ -38,6 +42,7 @@ package decision
 
 import (
 	"fmt"
+	"slices"
 
 	"ekyc"
 )
@@ -147,7 +152,7 @@ func (d *Decider) decide(in *Input, own OwnRules) (Result, outcome, error) {
 		WeightsEffective: weightsOf(o.weights),
 		HardRules:        o.firedRules(p, in),
 		WorkflowRules:    o.firedOwn(),
-		Reasons:          append(o.reasons(in), o.ownReasons()...),
+		Reasons:          slices.Concat(o.reasons(in), in.Signals.reasons(), o.ownReasons()),
 		Policy:           d.reference,
 	}
 	result.Retryable = result.retryable() && !o.finallyRefused()

@@ -39,6 +39,7 @@ type Input struct {
 	FaceMatch FaceMatchEvidence `json:"face_match"`
 	Document  DocumentEvidence  `json:"document"`
 	KYA       KYAEvidence       `json:"kya"`
+	Signals   *Signals          `json:"signals,omitempty"` // nil where nobody has looked
 }
 
 // LivenessEvidence is the answer of the liveness module. LiveScore and Confidence are 0 to 1.

@@ -31,7 +31,29 @@ func (v *visual) anchor() {
 			v.lessSure(key, anchoredShare)
 		}
 	}
+	v.wholeName(KeySurname)
+	v.wholeName(KeyGivenNames)
 	v.issueDate()
+}
+
+// wholeName adds the line that completes a name of which the detector found the parts apart: both together say what the zone says.
+func (v *visual) wholeName(key Key) {
+	f, has := v.found[key]
+	want, stated := v.stated[key]
+	if !has || !stated || v.states(key, f.Value, want.Value) {
+		return
+	}
+	for i, l := range v.lines {
+		if l.Confidence < leastLine || v.claimed(i) {
+			continue
+		}
+		whole := joinName(f.Raw, l.Text)
+		if value, _, ok := v.normalise(key, whole); ok && v.states(key, value, want.Value) {
+			f.Value, f.Raw, f.Confidence = value, whole, min(f.Confidence, captionShare*l.Confidence)
+			v.found[key] = f
+			return
+		}
+	}
 }
 
 // statedAs is what the zone or bar code states of a field, where it is long enough to be known again. A zone's optional data of a passport or a
@@ -101,7 +123,7 @@ func (v *visual) states(key Key, printed, coded string) bool {
 		squeezed := func(s string) string { return strings.ReplaceAll(s, "<", "") }
 		return squeezed(mrz.Transliterate(printed)) == squeezed(mrz.Transliterate(coded)) || foldText(printed) == foldText(coded)
 	case KeyDocumentNumber, KeyPersonalNumber:
-		return lookAlike(foldText(printed)) == lookAlike(foldText(coded))
+		return alike(foldText(printed)) == alike(foldText(coded))
 	}
 	return foldText(printed) == foldText(coded)
 }

@@ -14,11 +14,11 @@ import (
 // issue, and those of AAMVA DL/ID 2020 annex D. A caption that one language uses for another field than the rest stands in its language's field.
 var captionWords = map[Key]string{
 	KeySurname: `SLOINNE CSALADNEV APELLIDOSSURNAMES SOBRENOME SOBRENOMES FAMILIENNAMEN EPONYMO NUMELE FAMILIJA FAMILIYA PRIZVYSHCHE LASTNAMES SURNAMENOM FAMILYNAMES NUMM EFTERNAMNEFTERNAVN
-		SURNAME SURNAMES FAMILYNAME LASTNAME PRIMARYIDENTIFIER LN ILN NOM NOMS NOMDEFAMILLE NACHNAME FAMILIENNAME APELLIDO APELLIDOS PRIMERAPELLIDO
+		SURNAME SURNAMES FAMILYNAME LASTNAME PRIMARYIDENTIFIER IDENTIFIANTPRIMAIRE IDENTIFICADORPRIMARIO LN ILN NOM NOMS NOMDEFAMILLE NACHNAME FAMILIENNAME APELLIDO APELLIDOS PRIMERAPELLIDO
 		COGNOME APELIDO APELIDOS ACHTERNAAM FAMILIENAAM NAAM NAZWISKO PRIJMENI PRIEZVISKO EFTERNAMN ETTERNAVN EFTERNAVN SUKUNIMI SOYADI VEZETEKNEV
 		NUMEDEFAMILIE NUME PREZIME PRIIMEK PEREKONNANIMI UZVARDS PAVARDE MBIEMRI CALADINEV CSALADINEV EFTERNAVNETTERNAVN`,
 	KeyGivenNames: `REAMHAINM REAMHAINMNEACHA REAMHAINMNEACHAFORENAMES FORNAVNE UTONEVEI IMYA IMENA ONOMA PRENUMELE FIRSTANDMIDDLENAMES MIDDLENAME FIRSTNAMESPRENOMS PRENOMENT GIVENNAMEPRENOM OTHERNAME PRENUM
-		GIVENNAMES GIVENNAME FIRSTNAME FIRSTNAMES FORENAME FORENAMES SECONDARYIDENTIFIER OTHERNAMES FN PRENOM PRENOMS VORNAME VORNAMEN NOMBRE NOMBRES
+		GIVENNAMES GIVENNAME FIRSTNAME FIRSTNAMES FORENAME FORENAMES SECONDARYIDENTIFIER IDENTIFIANTSECONDAIRE IDENTIFICADORSECUNDARIO OTHERNAMES FN PRENOM PRENOMS VORNAME VORNAMEN NOMBRE NOMBRES
 		NOME NOMI NOMESPROPRIOS NOMEPROPRIO VOORNAAM VOORNAMEN IMIE IMIONA IMIEIMIONA JMENO JMENA MENO FORNAMN FORNAVN ETUNIMET ADI UTONEV PRENUME IME EESNIMED
 		EESNIMI VARDS VARDI VARDAS VARDAI EMRI MELLEMNAVN`,
 	KeyFullName: `FULLNAMES NOMBREYAPELLIDO ELECTORSNAME CARDHOLDER NAMEENGLISH
@@ -270,7 +270,10 @@ func (c captions) split(line string) (captioned, bool) {
 		if out, ok := c.splitForeign(line); ok {
 			return out, true
 		}
-		return c.splitMarked(line)
+		if out, ok := c.splitMarked(line); ok {
+			return out, true
+		}
+		return c.splitEnglish(line)
 	}
 	out.value = strings.TrimSpace(captionNumber.ReplaceAllString(rest, ""))
 	return out, true
@@ -322,6 +325,20 @@ func (c captions) splitMarked(line string) (captioned, bool) {
 		}
 	}
 	return captioned{}, false
+}
+
+// englishEnd are captions of ICAO in English, of two words or of one that no value ends with.
+var englishEnd = regexp.MustCompile(`(?i)^[^\d]*\p{L}{3}[^\d]*\b(surname|given names?|forenames?|date of birth|date of issue|date of expiry|place of birth|issuing authority)$`)
+
+// splitEnglish takes a line that ends with a caption in English: the stroke after the language before it was not read, and its words were misread or are
+// in no table.
+func (c captions) splitEnglish(line string) (captioned, bool) {
+	m := englishEnd.FindStringSubmatch(strings.TrimRight(line, separators))
+	if m == nil {
+		return captioned{}, false
+	}
+	key, ok := c.exact(foldText(m[1]))
+	return captioned{key: key}, ok
 }
 
 // leastForeign is the length of a caption that marks a line though the line does not start with it.

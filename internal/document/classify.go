@@ -144,6 +144,35 @@ func decide(votes []vote) Detected {
 	return d
 }
 
+// untitledWeight: of the cards of which nothing says what they are, most are identity cards.
+const untitledWeight = 0.35
+
+// untitled is the vote on a document that nothing names: a card of the size ID-1 with a portrait is taken for an identity card if its issuer is named at its head,
+// or captions name the holder and the date of birth. Bank cards and badges lack one of these. issuers are the weights of the names of issuers.
+func (r *Reader) untitled(sides []*side, issuers map[string]float64) []vote {
+	card := slices.ContainsFunc(sides, func(s *side) bool {
+		return s.portrait != nil && s.geometry.Method == ByEdges && s.geometry.Size == ID1
+	})
+	issued, named, born := false, false, false
+	for _, weight := range issuers {
+		issued = issued || weight > wholeNameWeight*lowerShare
+	}
+	for _, s := range sides {
+		for _, l := range s.lines {
+			c, ok := r.captions.split(unnumbered(l.Text))
+			if !ok || l.Confidence < leastLine {
+				continue
+			}
+			named = named || c.key == KeySurname || c.key == KeyFullName || c.key == KeyGivenNames
+			born = born || c.key == KeyDateOfBirth
+		}
+	}
+	if !card || !issued && !(named && born) {
+		return nil
+	}
+	return []vote{{ekyc.IDCard, "", untitledWeight, "card_with_portrait"}}
+}
+
 // specimenWords mark documents that identify nobody, reduced to A–Z.
 var specimenWords = strings.Fields(`SPECIMEN SAMPLE MUSTER MUESTRA MODELLO FACSIMILE WZOR VZOR MALLI ORNEK EXEMPLE CANCELLED VOID`)
 

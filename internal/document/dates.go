@@ -3,6 +3,7 @@ package document
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,12 +18,12 @@ var monthNames = []string{
 	"MAR MRZ MAE MRT MAART OZU BRE MAER MARS",
 	"APR AVR ABR KWI TRA DUB HUH NIS AVRIL ABRIL",
 	"MAI MAY MAG MAJ SVI KVE TOU MEI MAGGIO MAYO",
-	"JUN JUIN GIU CZE KES HAZ IUN JUNE JUNIO GIUGNO",
+	"JUN JUIN GIU CZE KES HAZ IUN JUNE JUNIO GIUGNO MEITH MEITHEAMH",
 	"JUL JUIL LUG LIP CVC HEI TEM IUL JULY JULIO LUGLIO",
 	"AUG AOU AGO SIE KOL SRPN ELO AGU AOUT AGOSTO",
 	"SEP SET WRZ RUJ ZAR SYY EYL SEPT",
 	"OKT OCT OTT OUT PAZ RIJ LOK EKI OTTOBRE OUTUBRO",
-	"NOV STU LIS KAS",
+	"NOV STU LIS KAS MARRAS",
 	"DEC DEZ DIC GRU PRO JOU ARA DECEMBRE DICIEMBRE DES",
 }
 
@@ -46,6 +47,17 @@ func monthOf(word string) (int, bool) {
 	return 0, false
 }
 
+// monthOfTwo gives the month of one or two words. Of two the second is English, French or Spanish (ICAO Doc 9303-3), and counts where
+// the first, of any language, begins like another month's name there: Irish "MEI" is June and Dutch "MEI" May.
+func monthOfTwo(national, translated string) (month int, agreed, known bool) {
+	first, knownFirst := monthOf(national)
+	second, knownSecond := monthOf(translated)
+	if !knownSecond {
+		return first, true, knownFirst
+	}
+	return second, !knownFirst || first == second, true
+}
+
 var (
 	numericDate  = regexp.MustCompile(`(?:^|[^0-9])(\d{1,2})\s?[.,/\- ]\s?(\d{1,2})\s?[.,/\- ]\s?(\d{4}|\d{2})(?:$|[^0-9])`)
 	isoDate      = regexp.MustCompile(`(?:^|[^0-9])((?:19|20)\d{2})\s?[.,/\- ]\s?(\d{1,2})\s?[.,/\- ]\s?(\d{1,2})(?:$|[^0-9])`)
@@ -53,7 +65,7 @@ var (
 	spacedDate   = regexp.MustCompile(`(?:^|[^0-9])(\d{2}) ?(\d{2}) ?((?:19|20)\d{2})(?:$|[^0-9])`)
 	dayMonthYear = regexp.MustCompile(`(?:^|[^0-9])(\d{1,2})\s*[.\- ]?\s*(\p{L}{3,})\.?\s*(?:/\s*(\p{L}[\p{L}01]+)\.?)?\s*[.\-/ ]?\s*(\d{4}|\d{2})(?:$|[^0-9\p{L}])`)
 	// misreadMonths has a stroke between the months of two languages that was taken for a letter or a digit.
-	misreadMonths = regexp.MustCompile(`(?:^|[^0-9])(\d{1,2})\s*(\p{L}{3,})\s*[/1Il|]\s?\p{L}{2,5}\s+(\d{4}|\d{2})(?:$|[^0-9\p{L}])`)
+	misreadMonths = regexp.MustCompile(`(?:^|[^0-9])(\d{1,2})\s*(\p{L}{3,})\s*[1Il|]\s?\p{L}{2,5}\s+(\d{4}|\d{2})(?:$|[^0-9\p{L}])`)
 	// misreadDate has a stroke that was taken for a letter or a digit.
 	misreadDate  = regexp.MustCompile(`(?:^|[^0-9])(\d{2})[./\-1Il|](\d{2})[./\-1Il|]((?:19|20)\d{2})(?:$|[^0-9])`)
 	yearMonthDay = regexp.MustCompile(`(?:^|[^0-9])((?:19|20)\d{2})\s?[.\-/ ]?\s?(\p{L}{3,})\.?\s?[.\-/ ]?\s?(\d{1,2})(?:$|[^0-9])`)
@@ -86,10 +98,9 @@ func parseDate(text string, monthFirst bool, c century, at time.Time) (iso strin
 		}
 	}
 	if m := dayMonthYear.FindStringSubmatch(text); m != nil {
-		for _, word := range m[2:4] {
-			if month, known := monthOf(word); known {
-				return buildDate(m[4], month, m[1], c, at)
-			}
+		if month, agreed, known := monthOfTwo(m[2], m[3]); known {
+			iso, sure, ok = buildDate(m[4], month, m[1], c, at)
+			return iso, sure && agreed, ok
 		}
 	}
 	if m := yearMonthDay.FindStringSubmatch(text); m != nil {
@@ -145,10 +156,29 @@ func buildDate(year string, month int, day string, c century, at time.Time) (iso
 		}
 	}
 	t := time.Date(y, time.Month(month), d, 0, 0, 0, 0, time.UTC)
-	if y < 1850 || y > 2150 || month < 1 || month > 12 || t.Day() != d || int(t.Month()) != month {
+	possible := y >= 1850 && y <= 2150 || y == permanentYear && c == futureDate
+	if !possible || month < 1 || month > 12 || t.Day() != d || int(t.Month()) != month {
 		return "", false, false
 	}
 	return fmt.Sprintf("%04d-%02d-%02d", y, month, d), sure, true
+}
+
+// permanentYear is printed on cards that never expire: 01 01 9999 in Spain, 31 12 9999 in Portugal.
+const permanentYear = 9999
+
+// completePermanent gives the zone's date of expiry, which has 99 for the year, the century of a card that surely prints that it never expires. The
+// checks do the same.
+func completePermanent(readings []Field) {
+	const sure = 0.9
+	year := strconv.Itoa(permanentYear)
+	printed := slices.ContainsFunc(readings, func(f Field) bool {
+		return f.Source == FromVisual && f.Confidence >= sure && strings.HasPrefix(f.Value, year)
+	})
+	for i := range readings {
+		if f := &readings[i]; printed && f.Source == FromMRZ && len(f.Value) >= len(year) && f.Value[2:4] == year[2:] {
+			f.Value = year + f.Value[len(year):]
+		}
+	}
 }
 
 // completeYear gives a two-digit year its century: the latest that is not after this year, or for an expiry not more than fifty years ahead.

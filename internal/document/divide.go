@@ -22,6 +22,9 @@ func (v *visual) divide() {
 		if at == 0 {
 			at = v.blurredBehind(l.Text)
 		}
+		if at == 0 {
+			at = v.apart(l.Text)
+		}
 		if at > 0 {
 			v.cut(i, at, l.Box.X0+l.Box.Width()*float64(at)/float64(len([]rune(l.Text))))
 		}
@@ -32,6 +35,21 @@ func (v *visual) divide() {
 		}
 	}
 }
+
+// apart gives where, in runes, the word SPECIMEN (others may be names) starts at the end of a line, or on a licence the number of a further field; 0 where
+// there is none.
+func (v *visual) apart(text string) int {
+	if head, marked := strings.CutSuffix(text, " SPECIMEN"); marked && head != "" {
+		return len([]rune(head))
+	}
+	if m := furtherField.FindStringIndex(text); m != nil && v.licence && !v.monthFirst {
+		return len([]rune(text[:m[0]]))
+	}
+	return 0
+}
+
+// furtherField is the number of a field of a licence behind a value; 4 has letters behind it, by which it is no house number.
+var furtherField = regexp.MustCompile(`\s4[a-dA-D][.,]\s+[\p{L}\d]`)
 
 // cut divides line i before the letter at (an index of runes), which stands at x.
 func (v *visual) cut(i, at int, x float64) {

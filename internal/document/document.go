@@ -138,11 +138,12 @@ type Reading struct {
 // FaceFinder finds faces in an image: boxes in native pixels, best first, none when there is no face.
 type FaceFinder func(ctx context.Context, p *vision.Pyramid) ([]vision.Rect, error)
 
-// Models are the networks that the reader runs. Direction, Orientation and Faces may be nil: what they tell is then not known. Without
-// MRZLine the recogniser of print reads the machine readable zone, with no second opinion.
+// Models are the networks that the reader runs. Direction, Orientation and Faces may be nil: what they tell is then not known. Without Accurate
+// print stays as it was read first. Without MRZLine the recogniser of print reads the machine readable zone, with no second opinion.
 type Models struct {
 	Detector    *ocr.Detector
 	Recogniser  *ocr.Recogniser
+	Accurate    *ocr.Recogniser // reads values again
 	Direction   *ocr.Direction
 	Orientation *ocr.Orientation
 	MRZLine     *vision.Session // mrz_line: [lines, 1, 32, 736] luminances 0–255 to log-probabilities [lines, 184, 38]
@@ -156,11 +157,18 @@ type Reader struct {
 	countries *countryNames
 	captions  captions
 	demonyms  demonyms
+	letters   map[bool]*ocr.Alphabet // of the accurate recogniser, without and with Chinese and Japanese
 }
 
 // New makes a reader over loaded models.
 func New(models Models) *Reader {
-	return &Reader{models, newCountryNames(), newCaptions(), newDemonyms()}
+	letters := map[bool]*ocr.Alphabet{}
+	if models.Accurate != nil {
+		for _, han := range []bool{false, true} {
+			letters[han] = models.Accurate.Alphabet(func(c rune) bool { return !odd(c, han) })
+		}
+	}
+	return &Reader{models, newCountryNames(), newCaptions(), newDemonyms(), letters}
 }
 
 // Input is a document to read.

@@ -40,7 +40,7 @@ func numberIn(field *layout.Field, text string, parts bool) (value string, share
 	words := strings.Fields(strings.ToUpper(text))
 	try := func(candidate string) bool {
 		written, repaired, matches := fitted(field.Patterns, candidate)
-		if !matches {
+		if !matches || repaired && dateLike(candidate) {
 			return false
 		}
 		value, share = written, 1
@@ -115,6 +115,12 @@ func mend(pattern number.Pattern, printed string) string {
 // wholeDates are dates in digits, or with a month's name.
 var wholeDates = []*regexp.Regexp{
 	regexp.MustCompile(`\d{1,2}\s?[./\- ]\s?\d{1,2}\s?[./\- ]\s?\d{2,4}`), regexp.MustCompile(`\d{1,2}\s*[.\- ]?\s*\p{L}{3,}\.?\s*\d{4}`),
+}
+
+// dateLike says whether a text is a date in digits and nothing else.
+func dateLike(text string) bool {
+	at := wholeDates[0].FindString(text)
+	return at != "" && at == strings.TrimSpace(text)
 }
 
 // aroundDate is what stands before or behind the date on a line.

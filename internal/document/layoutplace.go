@@ -2,16 +2,19 @@ package document
 
 import (
 	"math"
+	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"ekyc/internal/document/layout"
 	"ekyc/internal/vision"
 )
 
-// rightLimit is where the next caption in the row begins.
+// rightLimit is where the next caption in the row begins, the layout's or another that the general rules know.
 func (p *layoutReader) rightLimit(m mark) float64 {
 	limit := math.Inf(1)
-	for _, other := range p.marks {
+	for _, other := range slices.Concat(p.marks, p.foreign) {
 		sameRow := math.Abs(other.box.Center().Y-m.box.Center().Y) < 0.6*m.box.Height()
 		if sameRow && other.box.X0 >= m.box.X1-0.5*m.box.Height() && other.box.X0 < limit && other.key != m.key {
 			limit = other.box.X0
@@ -67,25 +70,51 @@ func clip(c piece, caption vision.Rect, limit float64) (piece, bool) {
 	if c.box.X1 <= limit+h && (c.box.X0 >= caption.X0-leftReach*h || beside) {
 		return c, true
 	}
-	runes := []rune(c.text)
-	at := func(i int) float64 { return c.box.X0 + c.box.Width()*float64(i)/float64(len(runes)) }
-	var words []string
-	out := c
-	for start, i := 0, 0; i <= len(runes); i++ {
-		if i < len(runes) && runes[i] != ' ' {
-			continue
-		}
-		middle := (at(start) + at(i)) / 2
-		if i > start && middle < limit && (beside || middle > caption.X0-h) {
-			if len(words) == 0 {
-				out.box.X0 = at(start)
-			}
-			words, out.box.X1 = append(words, string(runes[start:i])), at(i)
-		}
-		start = i + 1
+	at := func(i int) float64 {
+		return c.box.X0 + c.box.Width()*float64(utf8.RuneCountInString(c.text[:i]))/float64(utf8.RuneCountInString(c.text))
 	}
-	out.text = strings.Join(words, " ")
-	return out, len(words) > 0
+	out, from, to := c, -1, -1
+	for _, word := range columnWords(c.text) {
+		middle := (at(word[0]) + at(word[1])) / 2
+		if middle < limit && (beside || middle > caption.X0-h) {
+			if from < 0 {
+				from = word[0]
+			}
+			to = word[1]
+		}
+	}
+	if from < 0 {
+		return out, false
+	}
+	out.text, out.box.X0, out.box.X1 = c.text[from:to], at(from), at(to)
+	return out, true
+}
+
+// columnDate is a date in a row of values: in digits, or with a month's name in one language or two.
+var columnDate = regexp.MustCompile(`\d{1,2}\s?[./\- ]\s?\d{1,2}\s?[./\- ]\s?\d{2,4}|\d{1,2}[ .\-]?\p{L}{3,}\.?(?:/\p{L}{3,}\.?)?[ .\-]?\d{4}`)
+
+// columnWords gives the places of the words of a line that was read across columns. A date is one of them, with blanks in it and with none around it.
+func columnWords(text string) (words [][2]int) {
+	add := func(from, to int) {
+		for i := from; i < to; {
+			end := strings.IndexByte(text[i:to], ' ')
+			if end < 0 {
+				end = to - i
+			}
+			if end > 0 {
+				words = append(words, [2]int{i, i + end})
+			}
+			i += end + 1
+		}
+	}
+	start := 0
+	for _, date := range columnDate.FindAllStringIndex(text, -1) {
+		add(start, date[0])
+		words = append(words, [2]int{date[0], date[1]})
+		start = date[1]
+	}
+	add(start, len(text))
+	return words
 }
 
 // captioned says whether a piece is a caption, in a language that the layout does not name.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"ekyc/internal/document/layout"
+	"ekyc/internal/document/number"
 	"ekyc/internal/vision"
 )
 
@@ -17,11 +18,12 @@ type layoutReader struct {
 	lines         []TextLine
 	width, height float64 // of the rectified side
 
-	marks  []mark
-	free   []piece
-	offers []offer
-	found  map[Key]Field
-	from   map[Key]int // the line of each found value
+	marks   []mark
+	foreign []mark // captions that the layout does not name
+	free    []piece
+	offers  []offer
+	found   map[Key]Field
+	from    map[Key]int // the line of each found value
 }
 
 // mark is a caption on a line.
@@ -68,6 +70,9 @@ func (p *layoutReader) extract() {
 		if len(segments) == 0 {
 			p.free = append(p.free, piece{l.Text, l.Box, i})
 			p.numbered(i)
+			if found, is := p.visual.captions.split(unnumbered(l.Text)); is && found.value == "" && found.key != keyOther {
+				p.foreign = append(p.foreign, mark{key: found.key, line: i, box: l.Box})
+			}
 			continue
 		}
 		n := float64(len([]rune(l.Text)))
@@ -223,33 +228,48 @@ func (p *layoutReader) keep(o offer) {
 	}
 }
 
-// anywhere looks for the fields that stand without a caption: those of a telling form, and those in a place of their own.
+// anywhere looks for the fields that stand without a caption: those of a telling form, those in a place of their own, and numbers with a check digit,
+// whose caption may not have been read. A line that has the form of a number but for its check digit is taken, with doubt, where it is the only one.
 func (p *layoutReader) anywhere() {
 	for _, name := range layout.Keys {
 		key, field := Key(name), p.layout.Fields[name]
-		if field == nil || field.Value != layout.Anywhere && field.Box == nil {
+		if field == nil || field.Value != layout.Anywhere && field.Box == nil && field.Rule == "" {
 			continue
 		}
 		if _, has := p.found[key]; has {
 			continue
 		}
+		hidden := field.Value != layout.Anywhere && field.Box == nil
+		if hidden && slices.ContainsFunc(p.marks, func(m mark) bool { return m.key == key }) {
+			continue // its caption was read, and has a value of another form
+		}
+		var doubted []offer
 		for _, c := range p.loose() {
 			if field.Box != nil && !p.inBox(field.Box, c.box) || p.used(c.line) {
 				continue
 			}
 			// Without a check digit or a place the number must be all that stands on the line.
-			telling := field.Rule != "" || field.Box != nil
+			telling := field.Rule != "" && !hidden || field.Box != nil
 			value, share, ok := "", 0.0, false
 			switch {
+			case hidden && (dateLike(c.text) || field.Rule.Check(number.Compact(c.text)) != number.Holds):
 			case len(field.Patterns) > 0:
 				value, share, ok = numberIn(field, c.text, telling)
 			case !p.captioned(c):
 				value, share, ok = p.form(key, c.text)
 			}
+			found := offer{key: key, value: value, raw: c.text, share: share, line: c.line, box: c.box}
 			if ok && share > refutedShare {
-				p.keep(offer{key: key, value: value, raw: c.text, share: share, line: c.line, box: c.box})
+				p.keep(found)
+				doubted = nil
 				break
 			}
+			if ok && field.Value == layout.Anywhere && number.Compact(value) == number.Compact(c.text) {
+				doubted = append(doubted, found)
+			}
+		}
+		if len(doubted) == 1 {
+			p.keep(doubted[0])
 		}
 	}
 }

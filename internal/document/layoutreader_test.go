@@ -221,3 +221,94 @@ func TestALayoutGivesWayToTheZone(t *testing.T) {
 		}
 	}
 }
+
+// printAt lays print out: text with its left, top, width and height.
+func printAt(entries ...any) []TextLine {
+	var out []TextLine
+	for i := 0; i < len(entries); i += 5 {
+		at := func(k int) float64 { return float64(entries[i+k].(int)) }
+		box := vision.Rect{X0: at(1), Y0: at(2), X1: at(1) + at(3), Y1: at(2) + at(4)}
+		out = append(out, TextLine{Text: entries[i].(string), Confidence: 0.98, Quad: box.Quad(), Box: box})
+	}
+	return out
+}
+
+// TestPrintBesideTheRules: what the recogniser makes of print that stands as the layout says: blanks that were lost between columns and behind numbers,
+// captions that were misread.
+func TestPrintBesideTheRules(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		about, layout string
+		lines         []TextLine
+		want          map[Key]string
+	}{
+		{"a date and the letter beside it in one word", "ken-driver_license", printAt(
+			"Date Of Birth", 430, 500, 140, 30, "Sex", 695, 500, 50, 30, "22.02.1997F", 430, 530, 305, 50,
+		), map[Key]string{KeyDateOfBirth: "1997-02-22", KeySex: "F"}},
+		{"a word and the date beside it in one word", "esp-id_card", printAt(
+			"NACIONALIDAD", 698, 377, 212, 34, "FECHA DE NACIMIENTO", 966, 379, 255, 32, "ESPAÑOLA03 06 1959", 697, 411, 508, 48,
+		), map[Key]string{KeyNationality: "ESP", KeyDateOfBirth: "1959-06-03"}},
+		{"the same with a month in two languages", "esp-id_card", printAt(
+			"NACIONALIDAD", 622, 395, 172, 32, "FECHA DE NACIMIENTO", 885, 393, 260, 37, "ESPAÑOLA08 MAR/MARS 2002", 622, 427, 603, 55,
+		), map[Key]string{KeyNationality: "ESP", KeyDateOfBirth: "2002-03-08"}},
+		{"a row under a caption that the layout does not name", "cmr-id_card", printAt(
+			"LIEU DE NAISSANCE", 427, 536, 189, 36, "Nationalité", 830, 538, 117, 31, "DOUALA CAMEROUNAISE", 427, 568, 600, 47,
+		), map[Key]string{KeyPlaceOfBirth: "DOUALA"}},
+		{"captions behind a number and before a letter without blanks", "nga-driver_license", printAt(
+			"L/NO KLU79014EL57CLASS B", 422, 124, 566, 50, "SEXF", 820, 482, 134, 50,
+		), map[Key]string{KeyDocumentNumber: "KLU79014EL57", KeyLicenceCategories: "B", KeySex: "F"}},
+		{"a digit in a caption", "ind-driver_license", printAt("D0B:02-08-1976", 421, 322, 346, 60), map[Key]string{KeyDateOfBirth: "1976-08-02"}},
+		{"a number with its check digit under a misread caption", "bra-driver_license", printAt(
+			"CPE", 428, 311, 51, 33, "262.275.301-23", 425, 338, 279, 49,
+		), map[Key]string{KeyPersonalNumber: "262.275.301-23"}},
+		{"the same with a wrong one", "bra-driver_license", printAt(
+			"CPE", 428, 311, 51, 33, "262.275.301-24", 425, 338, 279, 49,
+		), map[Key]string{KeyPersonalNumber: ""}},
+		{"a number of another form under its caption", "bra-id_card", printAt(
+			"REGISTRO GERAL", 425, 144, 212, 31, "23.331.237-6", 424, 177, 293, 48, "CPF", 428, 618, 58, 32, "262.275.301-23", 428, 650, 340, 49,
+		), map[Key]string{KeyDocumentNumber: "23.331.237-6"}},
+		{"the number of a citizen is the card's and the holder's", "chn-id_card", printAt("公民身份号码11010519491231002X", 430, 600, 700, 50),
+			map[Key]string{KeyDocumentNumber: "11010519491231002X", KeyPersonalNumber: "11010519491231002X"}},
+		{"a number whose form only one line has", "hkg-id_card", printAt("F173897(1)", 423, 618, 258, 57, "03-08-2000", 429, 321, 245, 49), map[Key]string{KeyDocumentNumber: "F173897(1)"}},
+		{"the same on two lines", "hkg-id_card", printAt("F173897(1)", 423, 618, 258, 57, "F173898(1)", 423, 218, 258, 57), map[Key]string{KeyDocumentNumber: ""}},
+	} {
+		all := layout.Default().All()
+		l := all[slices.IndexFunc(all, func(l *layout.Layout) bool { return l.ID == c.layout })]
+		v := &visual{lines: c.lines, captions: newCaptions(), countries: newCountryNames(), adjectives: newDemonyms(), at: today, monthFirst: l.Dates == layout.MonthFirst}
+		got := laidOut(l, &side{lines: c.lines, image: vision.NewRGB(1280, 807)}, v, v.extract())
+		for key, want := range c.want {
+			if got[key].Value != want {
+				t.Errorf("%s: %s is %q, want %q", c.about, key, got[key].Value, want)
+			}
+		}
+	}
+}
+
+// TestACardWithoutATitle: a card with a portrait that names its issuer, or its holder and the date of birth, is an identity card; a badge or a card of another
+// size is not.
+func TestACardWithoutATitle(t *testing.T) {
+	t.Parallel()
+	face := &Portrait{}
+	card := Geometry{Method: ByEdges, Size: ID1}
+	person := printAt("Ad Soyad / Name", 355, 174, 208, 26, "NURAN GUL", 362, 203, 216, 33, "Date of birth", 355, 258, 208, 28, "29.06.1989", 361, 290, 175, 31)
+	for _, c := range []struct {
+		about    string
+		text     []TextLine
+		portrait *Portrait
+		geometry Geometry
+		want     ekyc.DocumentType
+	}{
+		{"name and birth", person, face, card, ekyc.IDCard},
+		{"the issuer", printAt("SWITZERLAND", 6, 4, 262, 19, "Helvetia", 108, 113, 49, 10), face, card, ekyc.IDCard},
+		{"a badge", printAt("Name", 355, 174, 208, 26, "NURAN GUL", 362, 203, 216, 33), face, card, ekyc.OtherDocument},
+		{"no portrait", person, nil, card, ekyc.OtherDocument},
+		{"a page", person, face, Geometry{Method: ByEdges, Size: ID3}, ekyc.OtherDocument},
+		{"a licence", append(printAt("DRIVING LICENCE", 72, 20, 400, 48), person...), face, card, ekyc.DriverLicense},
+	} {
+		out := &Reading{MRZ: &MRZ{}}
+		New(Models{}).classify([]*side{{lines: c.text, portrait: c.portrait, geometry: c.geometry, image: vision.NewRGB(1280, 807)}}, nil, Input{At: today}, out)
+		if out.Detected.Type != c.want {
+			t.Errorf("%s: %s, want %s", c.about, out.Detected.Type, c.want)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"ekyc"
 	"ekyc/internal/document/layout"
+	"ekyc/internal/document/number"
 )
 
 // layoutWeight is how much it tells that title and issuer of one known document, or words that it alone prints, were seen. It outweighs a
@@ -83,7 +84,7 @@ func laidOut(l *layout.Layout, s *side, v *visual, fields map[Key]Field) map[Key
 	out := map[Key]Field{}
 	if p.fits() || told(p.found) > told(fields) {
 		for key, f := range fields {
-			if _, known := p.found[key]; !known && !claimed(f, p.found) {
+			if _, known := p.found[key]; !known && !claimed(f, p.found) && !p.misplaced(key, f) {
 				out[key] = p.confirm(key, f)
 			}
 		}
@@ -95,7 +96,7 @@ func laidOut(l *layout.Layout, s *side, v *visual, fields map[Key]Field) map[Key
 			}
 		}
 		for key, f := range fields {
-			if _, known := out[key]; !known {
+			if _, known := out[key]; !known && !p.misplaced(key, f) {
 				out[key] = p.confirm(key, f)
 			}
 		}
@@ -103,7 +104,19 @@ func laidOut(l *layout.Layout, s *side, v *visual, fields map[Key]Field) map[Key
 	for _, key := range l.Absent {
 		delete(out, Key(key))
 	}
+	if number, has := out[KeyDocumentNumber]; has && numbersHolder(l) {
+		if _, known := out[KeyPersonalNumber]; !known {
+			out[KeyPersonalNumber] = number
+		}
+	}
 	return out
+}
+
+// numbersHolder says whether the document's own number is the one by which the state knows the holder, as on cards of East Asia.
+func numbersHolder(l *layout.Layout) bool {
+	own := l.Fields[string(KeyDocumentNumber)]
+	rule, known := number.Of(l.Country)
+	return known && own != nil && own.Rule == rule && !l.Has(string(KeyPersonalNumber))
 }
 
 // fits says whether captions and values stand on the document as the layout says, as far as it shows.
@@ -148,6 +161,12 @@ func (p *layoutReader) written(key Key, general, own Field) bool {
 	}
 	_, share, ok := numberIn(field, general.Raw, false)
 	return !ok || share <= refutedShare
+}
+
+// misplaced says whether a date was taken for a number whose form the layout knows.
+func (p *layoutReader) misplaced(key Key, f Field) bool {
+	field := p.layout.Fields[string(key)]
+	return field != nil && len(field.Patterns) > 0 && dateLike(f.Raw)
 }
 
 // confirm makes a field that the general rules found surer where it has the form that the layout demands.

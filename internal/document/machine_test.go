@@ -100,6 +100,26 @@ func TestTheHolderWasBornBeforeTheDocumentRanOut(t *testing.T) {
 	}
 }
 
+// TestACardThatNeverExpires: Spain prints 01 01 9999 beside a zone of 990101, which alone would be the year 1999.
+func TestACardThatNeverExpires(t *testing.T) {
+	t.Parallel()
+	zone := Field{Value: "1999-01-01", Raw: "990101", Source: FromMRZ, Confidence: 0.99}
+	for _, c := range []struct {
+		printed string
+		sure    float64
+		want    string
+	}{{"9999-01-01", 0.97, "9999-01-01"}, {"9999-01-01", 0.6, "1999-01-01"}, {"1999-01-01", 0.97, "1999-01-01"}} {
+		readings := []Field{zone, {Value: c.printed, Source: FromVisual, Confidence: c.sure}}
+		if completePermanent(readings); readings[0].Value != c.want {
+			t.Errorf("beside %s at %v the zone's date is %s, not %s", c.printed, c.sure, readings[0].Value, c.want)
+		}
+	}
+	other := []Field{{Value: "2031-01-01", Source: FromMRZ}, {Value: "9999-01-01", Source: FromVisual, Confidence: 1}}
+	if completePermanent(other); other[0].Value != "2031-01-01" {
+		t.Errorf("a zone with another year became %s", other[0].Value)
+	}
+}
+
 // TestALongNumberIsAsSureAsItsLastCharacters: those that stand in the optional data count, and are no optional data.
 func TestALongNumberIsAsSureAsItsLastCharacters(t *testing.T) {
 	t.Parallel()

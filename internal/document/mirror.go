@@ -38,7 +38,11 @@ func (r *Reader) unmirrored(ctx context.Context, s *side, watch *stopwatch) (*si
 	if err != nil {
 		return nil, err
 	}
-	if err := r.readSide(ctx, m, lines.outlines(m.boxes), watch); err != nil {
+	outlines, err := r.seek(ctx, m, lines, watch)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.readSide(ctx, m, outlines, watch); err != nil {
 		return nil, err
 	}
 	if m.zone == nil && meanConfidence(m.longestLines()) < asIs+mirrorGain {

@@ -42,6 +42,7 @@ CHN CHINESE
 COL COLOMBIAN COLOMBIANA COLOMBIANO
 COM COMORIAN COMORIENNE
 COG CONGOLESE CONGOLAISE CONGOLAIS
+COD CONGOLESE CONGOLAISE CONGOLAIS
 CRI COSTARICAN COSTARRICENSE
 CIV IVORIAN IVOIRIENNE IVOIRIEN
 HRV CROATIAN HRVATSK*
@@ -51,7 +52,7 @@ CZE CZECH CESKAREPUBLIKA CESKA CESKE
 DNK DANISH DANSK
 DJI DJIBOUTIAN DJIBOUTIENNE
 DMA DOMINICAN
-DOM DOMINICANA DOMINICANO
+DOM DOMINICAN DOMINICANA DOMINICANO
 ECU ECUADORIAN ECUATORIANA ECUATORIANO
 EGY EGYPTIAN
 SLV SALVADORAN SALVADORENA SALVADORENO
@@ -89,6 +90,7 @@ JOR JORDANIAN
 KAZ KAZAKHSTANI KAZAKH
 KEN KENYAN
 KOR KOREAN REPUBLICOFKOREA
+PRK KOREAN
 KWT KUWAITI
 KGZ KYRGYZSTANI KYRGYZ
 LAO LAOTIAN LAO
@@ -143,7 +145,7 @@ SRB SERBIAN SRPSK*
 SYC SEYCHELLOIS
 SLE SIERRALEONEAN
 SGP SINGAPOREAN SINGAPORECITIZEN
-SVK SLOVAK SLOVENSK* SLOVENSKAREPUBLIKA
+SVK SLOVAK SLOVENSKO SLOVENSK* SLOVENSKAREPUBLIKA
 SVN SLOVENIAN SLOVENSKO
 ZAF SOUTHAFRICAN RSA
 ESP SPANISH ESPANOLA ESPANOL
@@ -177,16 +179,14 @@ ZWE ZIMBABWEAN
 UTO UTOPIAN`
 
 // demonyms finds a nationality by its adjective.
-type demonyms map[string]string
+type demonyms map[string][]string
 
 func newDemonyms() demonyms {
 	d := demonyms{}
 	for line := range strings.Lines(adjectives) {
 		words := strings.Fields(line)
-		for _, word := range words[1:] {
-			if d[word] == "" {
-				d[word] = words[0]
-			}
+		for _, word := range words[min(1, len(words)):] {
+			d[word] = append(d[word], words[0])
 		}
 	}
 	return d
@@ -195,18 +195,19 @@ func newDemonyms() demonyms {
 // leastStem is the length from which the beginning of a word is told by "*".
 const leastStem = 4
 
-// find gives the code of a nationality that is the whole text, or one of the languages that strokes divide.
-func (d demonyms) find(text string) (string, bool) {
+// find gives the code of a nationality that is the whole text, or one of the languages that strokes divide. Some words are those of two states: a
+// citizen of either Congo is "CONGOLAISE". Then it gives both codes.
+func (d demonyms) find(text string) []string {
 	for _, part := range append([]string{text}, strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("/|•·", r) })...) {
 		folded := foldText(part)
-		if code := d[folded]; code != "" {
-			return code, true
+		if codes := d[folded]; codes != nil {
+			return codes
 		}
 		for i := len(folded); i >= leastStem; i-- {
-			if code := d[folded[:i]+"*"]; code != "" {
-				return code, true
+			if codes := d[folded[:i]+"*"]; codes != nil {
+				return codes
 			}
 		}
 	}
-	return "", false
+	return nil
 }

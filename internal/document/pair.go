@@ -209,8 +209,11 @@ func (r *Reader) readPicture(ctx context.Context, p *vision.Pyramid, index int, 
 	if err != nil {
 		return nil, err
 	}
+	outlines, err := r.seek(ctx, s, lines, watch)
+	if err != nil {
+		return nil, err
+	}
 	lap := watch.start("locate")
-	outlines := lines.outlines(s.boxes)
 	two, found := lines.pair(s.boxes, outlines)
 	lap()
 	if !found {
@@ -223,6 +226,11 @@ func (r *Reader) readPicture(ctx context.Context, p *vision.Pyramid, index int, 
 	sides := make([]*side, len(two))
 	for i, o := range two {
 		sides[i] = &side{index: index, pyramid: p, boxes: inside(s.boxes, o.quad)}
+		lap = watch.start("mrz")
+		if sides[i].zone, err = r.findZone(ctx, p, sides[i].boxes); err != nil {
+			return nil, err
+		}
+		lap()
 		if err := r.readSide(ctx, sides[i], two[i:i+1], watch); err != nil {
 			return nil, err
 		}

@@ -61,6 +61,8 @@ func TestCaptionsAreTakenFromLines(t *testing.T) {
 		"Επώνυμο • Surname":                                  {KeySurname, ""},
 		"出生日期/Date of birth":                                 {KeyDateOfBirth, ""},
 		"N°:540745454167":                                    {KeyDocumentNumber, "540745454167"},
+		"PFJMENÍ SURNAME":                                    {KeySurname, ""},
+		"Ovopa Given names":                                  {KeyGivenNames, ""},
 	} {
 		got, ok := c.split(line)
 		if !ok || got != want {
@@ -100,6 +102,13 @@ func TestDatesAreReadAsPrinted(t *testing.T) {
 		{"31.12.26", false, pastDate, "1926-12-31", false}, // nobody was born next month
 		{"24.11.26", false, pastDate, "2026-11-24", false},
 		{"31.12.26", false, futureDate, "2026-12-31", false},
+		{"24 MEITH/JUN 1984", false, pastDate, "1984-06-24", true},
+		{"24 MEI/JUN 1984", false, pastDate, "1984-06-24", false}, // Dutch MEI is May, Irish is June
+		{"24 MEI/MAY 1984", false, pastDate, "1984-05-24", true},
+		{"05 MARRAS/NOV 1990", false, pastDate, "1990-11-05", true},
+		{"12 ÁPRILIS 1990", false, pastDate, "1990-04-12", true},
+		{"01 01 9999", false, futureDate, "9999-01-01", true},
+		{"31.12.9999", false, futureDate, "9999-12-31", true},
 		{"March 5, 1999", true, pastDate, "1999-03-05", true},
 		{"2018-MAY-17", false, pastDate, "2018-05-17", true},
 		{"2003年1月10日", false, pastDate, "2003-01-10", true},
@@ -112,7 +121,7 @@ func TestDatesAreReadAsPrinted(t *testing.T) {
 			t.Errorf("%q: %q, sure %v, %v; want %q, sure %v", c.text, iso, sure, ok, c.want, c.sure)
 		}
 	}
-	for _, text := range []string{"31.02.1990", "32.01.1990", "13.13.1990", "ANNA", "123456", "L898902C3", "00.00.0000", ""} {
+	for _, text := range []string{"31.02.1990", "32.01.1990", "13.13.1990", "01.01.9999", "ANNA", "123456", "L898902C3", "00.00.0000", ""} {
 		if iso, _, ok := parseDate(text, false, pastDate, today); ok {
 			t.Errorf("%q became %q", text, iso)
 		}

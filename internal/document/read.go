@@ -16,6 +16,7 @@ import (
 // an identity document, ErrCancelled, ErrInternal. What could not be read is absent from the result, which says why.
 func (r *Reader) Read(ctx context.Context, in Input) (*Reading, error) {
 	watch := &stopwatch{stages: map[string]float64{}}
+	defer watch.begun.Wait() // the caller has the stages then, and writes into them
 	stop := watch.start("total")
 	out := &Reading{Fields: map[Key]Field{}, Readings: map[Key][]Field{}, Conflicts: []Key{}, Barcodes: []BarcodeReading{}}
 	var sides []*side
@@ -39,6 +40,9 @@ func (r *Reader) Read(ctx context.Context, in Input) (*Reading, error) {
 	known := recognise(sides)
 	r.classify(sides, known, in, out)
 	stopMeaning()
+	if err := r.reread(ctx, sides, out.Detected.Country, watch); err != nil {
+		return nil, err
+	}
 	if err := r.readNational(ctx, sides, out.Detected.Country, watch); err != nil {
 		return nil, err
 	}
@@ -78,7 +82,7 @@ func (r *Reader) readMachine(ctx context.Context, sides []*side, out *Reading, w
 func (out *Reading) see(sides []*side) {
 	for _, s := range sides {
 		q := measureQuality(s.image, s.geometry)
-		out.Sides = append(out.Sides, Side{Geometry: s.geometry, Image: s.image, Text: s.lines, Quality: q, Evidence: s.evidence})
+		out.Sides = append(out.Sides, Side{Geometry: s.geometry, Image: s.image, Text: s.lines, Quality: q, Evidence: s.evidence()})
 		if out.Portrait == nil {
 			out.Portrait = s.portrait
 		}
@@ -161,6 +165,9 @@ func (r *Reader) classify(sides []*side, known []layout.Match, in Input, out *Re
 	if v, country, ok := layoutVote(known); ok && !out.MRZ.against(v, country) {
 		votes = append(votes, v)
 		issuer(country, layoutWeight)
+	}
+	if len(votes) == 0 {
+		votes = r.untitled(sides, issuers)
 	}
 	if in.TypeHint != "" && len(votes) > 0 {
 		votes = append(votes, vote{in.TypeHint, "", hintWeight, "hint"})
@@ -315,6 +322,7 @@ func (r *Reader) gather(sides []*side, l *layout.Layout, in Input, out *Reading)
 		v.licence = v.licence || l.Numbered
 		add(laidOut(l, s, v, v.extract()))
 	}
+	completePermanent(out.Readings[KeyDateOfExpiry])
 	for _, key := range Keys {
 		readings := out.Readings[key]
 		if len(readings) == 0 {

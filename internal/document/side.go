@@ -26,7 +26,7 @@ type side struct {
 	lines    []TextLine
 	portrait *Portrait
 	codes    []BarcodeReading
-	evidence *forensic.Evidence
+	evidence func() *forensic.Evidence // waits for what examine has begun
 }
 
 const (
@@ -69,22 +69,30 @@ func (r *Reader) look(ctx context.Context, p *vision.Pyramid, index int, watch *
 	return s, lines, err
 }
 
-// readSide reads one side up to its text; what the text means is decided over both sides.
+// seek looks for the machine readable zone of a side, and for outlines of documents at the same time.
+func (r *Reader) seek(ctx context.Context, s *side, lines *lineSearch, watch *stopwatch) (outlines []outline, err error) {
+	var group sync.WaitGroup
+	group.Go(func() {
+		defer watch.start("locate")()
+		outlines = lines.outlines(s.boxes)
+	})
+	stop := watch.start("mrz")
+	s.zone, err = r.findZone(ctx, s.pyramid, s.boxes)
+	stop()
+	group.Wait()
+	return outlines, err
+}
+
+// readSide reads one side, whose zone was looked for, up to its text; what the text means is decided over both sides.
 func (r *Reader) readSide(ctx context.Context, s *side, outlines []outline, watch *stopwatch) error {
-	lap := watch.start("mrz")
-	var err error
-	if s.zone, err = r.findZone(ctx, s.pyramid, s.boxes); err != nil {
-		return err
-	}
-	lap()
-	lap = watch.start("locate")
-	if err = r.orient(ctx, s, outlines); err != nil {
+	lap := watch.start("locate")
+	if err := r.orient(ctx, s, outlines); err != nil {
 		return err
 	}
 	s.geometry = locate(s.pyramid, s.boxes, outlines, s.zone, s.angle)
 	s.rectify()
 	lap()
-	if err = r.detail(ctx, s, watch); err != nil {
+	if err := r.detail(ctx, s, watch); err != nil {
 		return err
 	}
 	return r.readPage(ctx, s, watch)
@@ -164,8 +172,7 @@ func (r *Reader) readPage(ctx context.Context, s *side, watch *stopwatch) error 
 		lap := watch.start("portrait")
 		s.portrait, faceErr = r.findPortrait(ctx, s.pyramid, s)
 		lap()
-		defer watch.start("traces")()
-		s.evidence = forensic.Examine(s.scene())
+		s.examine(watch)
 	})
 	group.Go(func() {
 		defer watch.start("barcode")()

@@ -139,11 +139,11 @@ func (v *visual) postalAddress() {
 
 var streetLine = regexp.MustCompile(`^\d+\s?\p{L}`)
 
-// respace gives a printed name the blanks of its coded form where the two are the same letters: narrow print loses them.
+// respace gives a printed name the blanks of its coded form where the two are the same letters: narrow print loses them, wide print gains them.
 func respace(printed, coded string) string {
 	letters, words := strings.ReplaceAll(printed, " ", ""), foldWords(coded)
 	f := fold(letters)
-	if strings.Count(printed, " ") >= strings.Count(words, " ") || f.text != strings.ReplaceAll(words, " ", "") || len(f.text) != len([]rune(letters)) {
+	if strings.Count(printed, " ") == strings.Count(words, " ") || f.text != strings.ReplaceAll(words, " ", "") || len(f.text) != len([]rune(letters)) {
 		return printed
 	}
 	runes := []rune(letters)
@@ -160,10 +160,13 @@ func respace(printed, coded string) string {
 	return string(out)
 }
 
+// alike writes one letter for all characters of a number that look the same.
+func alike(number string) string { return strings.ReplaceAll(lookAlike(number), "2", "Z") }
+
 // likeCoded gives a printed number the characters of its coded form where the two look the same.
 func likeCoded(printed, coded string) string {
 	written := foldText(coded)
-	if foldText(printed) == written || lookAlike(foldText(printed)) != lookAlike(written) {
+	if foldText(printed) == written || alike(foldText(printed)) != alike(written) {
 		return printed
 	}
 	at := 0

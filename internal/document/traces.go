@@ -1,6 +1,8 @@
 package document
 
 import (
+	"sync"
+
 	"ekyc/internal/document/forensic"
 )
 
@@ -15,6 +17,17 @@ func (s *side) scene() forensic.Scene {
 		out.Face = s.portrait.onSide
 	}
 	return out
+}
+
+// examine begins the search for traces, which goes on while the side is read: only what is seen of it at the end needs what it finds. Of a side that
+// is given up nobody asks for it; the reading waits for that too, so that what it has taken is free when it ends.
+func (s *side) examine(watch *stopwatch) {
+	scene, found := s.scene(), make(chan *forensic.Evidence, 1)
+	s.evidence = sync.OnceValue(func() *forensic.Evidence { return <-found })
+	watch.begun.Go(func() {
+		defer watch.start("traces")()
+		found <- forensic.Examine(scene)
+	})
 }
 
 // traces are the strongest measures of all sides.

@@ -98,7 +98,7 @@ func (v *visual) captionOf(l TextLine) (captioned, bool) {
 		return captioned{}, false
 	case telling(c.key) < 1 && c.value != "" && v.values.noValue(l):
 		c.value = ""
-	case c.key == KeyAddress && digitCount(c.value) == 0 && len(strings.Fields(c.value)) > 1 && l.Text == strings.ToUpper(l.Text) && !v.values.small(l.Box, captionHeight):
+	case c.key == KeyAddress && digitCount(c.value) == 0 && c.value != "" && l.Text == strings.ToUpper(l.Text) && !v.values.small(l.Box, captionHeight):
 		return captioned{}, false // an office that is called after what it directs
 	case c.value != "" && !capitalised(c.value) && c.key != keyOther: // the words that go on tell which caption it is
 		if key, _, ok := v.captions.blurred(l.Text); ok {
@@ -155,7 +155,7 @@ func (v *visual) paragraph(first int, text string) string {
 		next := -1
 		for j, l := range v.lines {
 			h := last.Height()
-			if !v.isCaption[j] && l.Confidence >= leastLine && l.Box.Y0-last.Y1 < 0.55*h && !v.captionBetween(last, l.Box) && !v.dated(l.Text) && l.Box.Center().Y > last.Center().Y+0.5*h &&
+			if !v.isCaption[j] && l.Confidence >= leastLine && l.Box.Y0-last.Y1 < 0.55*h && !v.captionBetween(last, l.Box) && !v.dated(l.Text) && !(v.licence && euCategories.MatchString(l.Text)) && l.Box.Center().Y > last.Center().Y+0.5*h &&
 				l.Box.X0 > left-h && l.Box.X0 < last.X0+h && math.Abs(l.Box.Height()-h) < 0.35*h && v.numberBefore(j) < 0 && !(v.licence && v.startsField(l.Text)) {
 				next = j
 			}
@@ -237,6 +237,9 @@ var (
 // normalise gives the value of a field in the contract's form, how sure that form is (0 to 1), and whether the text has it at all.
 func (v *visual) normalise(key Key, raw string) (value string, share float64, ok bool) {
 	text := strings.Join(strings.Fields(raw), " ")
+	if endNumber.MatchString(text) && telling(key) < 1 { // a caption that was not read in every letter
+		return text, 1, false
+	}
 	switch key {
 	case KeyDateOfBirth, KeyDateOfIssue, KeyDateOfExpiry:
 		c := pastDate
@@ -268,19 +271,25 @@ func (v *visual) normalise(key Key, raw string) (value string, share float64, ok
 	case KeyNationality:
 		return v.nationality(text)
 	case KeyAddress, KeyIssuingAuthority, KeyPlaceOfBirth:
-		text = strings.Trim(v.latinPart(text), " .:;,|")
+		text = strings.Trim(v.latinPart(v.dotted(text)), " .:;,|")
 		if m := canadianCode.FindStringSubmatch(text); m != nil {
 			digits := strings.NewReplacer("O", "0", "I", "1")
 			text = m[1] + m[2] + digits.Replace(m[3]) + m[4] + " " + digits.Replace(m[5]) + m[6] + digits.Replace(m[7])
 		}
+		switch key {
+		case KeyPlaceOfBirth:
+			text = lettersForZeros(text)
+		case KeyAddress: // inside it stand codes such as AB0
+			text = zeroAtLast.ReplaceAllString(text, "${1}O")
+		}
 		_, _, dated := parseDate(text, v.monthFirst, pastDate, v.at)
 		text = v.ownMarks(key, text)
-		if dated || !capitalised(text) { // a date in it belongs to another field
+		if dated || !capitalised(text) || foldText(text) == "SPECIMEN" { // a date in it belongs to another field
 			return text, 1, false
 		}
 		return text, 1, letterCount(text) >= 2 || officeCode.MatchString(text) && key == KeyIssuingAuthority
 	default:
-		value, share, ok = nameOf(v.latinPart(text))
+		value, share, ok = nameOf(v.latinPart(v.dotted(text)))
 		return v.ownMarks(key, value), share, ok && capitalised(text)
 	}
 }
@@ -337,17 +346,25 @@ var officeCode = regexp.MustCompile(`^\d{4}$`)
 
 var digitsOnly = regexp.MustCompile(`\d`)
 
-// nationality keeps a code, a country's name as its code, and anything else as printed.
+// nationality keeps a code, a country's name as its code, and anything else as printed. A word of two states is that of the one which issued the
+// document, or which its zone or bar code names, and else stays a word.
 func (v *visual) nationality(text string) (string, float64, bool) {
+	text = strings.TrimSpace(text[strings.LastIndex(text, ":")+1:]) // behind a caption that was not known for one
 	code := strings.ToUpper(strings.Trim(text, " .<"))
 	if codeForm.MatchString(code) && knownCode(code) {
 		return code, 1, true
 	}
-	if name, whole, ok := v.countries.find(text); ok && whole && !name.state {
+	codes := v.adjectives.find(text)
+	if len(codes) > 1 {
+		for _, code := range []string{v.stated[KeyNationality].Value, v.country} {
+			if slices.Contains(codes, code) {
+				return code, 1, true
+			}
+		}
+	} else if name, whole, ok := v.countries.find(text); ok && whole && !name.state {
 		return name.code, 1, true
-	}
-	if code, ok := v.adjectives.find(text); ok {
-		return code, 1, true
+	} else if len(codes) == 1 {
+		return codes[0], 1, true
 	}
 	letters := foldText(text)
 	return strings.ToUpper(text), 0.8, len(letters) >= 4 && !strings.ContainsAny(letters, "0123456789")
@@ -356,7 +373,7 @@ func (v *visual) nationality(text string) (string, float64, bool) {
 // nameOf accepts letters with the few marks that names have, at least two letters, no digits.
 func nameOf(text string) (string, float64, bool) {
 	text = strings.Trim(text, " .:,;*_-/|")
-	text = zeroInWord.ReplaceAllString(text, "${1}O$2")
+	text = lettersForZeros(text)
 	letters := 0
 	for _, r := range text {
 		switch {
@@ -374,8 +391,16 @@ func nameOf(text string) (string, float64, bool) {
 	return strings.ToUpper(text), 1, letters >= least && len(strings.Fields(text)) <= mostWords
 }
 
-// zeroInWord is the digit for which the letter is taken in capitals.
-var zeroInWord = regexp.MustCompile(`(\p{Lu})0(\p{Lu})`)
+// lettersForZeros writes the letter O for the digit in words of capitals.
+func lettersForZeros(text string) string {
+	return zeroAtEnd.ReplaceAllString(zeroInWord.ReplaceAllString(text, "${1}O$2"), "${1}O$2")
+}
+
+var (
+	zeroInWord = regexp.MustCompile(`(\p{Lu})0(\p{Lu})`)
+	zeroAtEnd  = regexp.MustCompile(`(\p{Lu}{2})0(\s|$)`)
+	zeroAtLast = regexp.MustCompile(`(\s\p{Lu}{2,})0$`)
+)
 
 var sexWords = map[string]string{
 	"M": "M", "F": "F", "X": "X", "MALE": "M", "FEMALE": "F", "MASCULIN": "M", "FEMININ": "F", "MANNLICH": "M", "WEIBLICH": "F", "W": "F",

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -216,6 +217,9 @@ func find(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, name string) (found,
 	if name == BuiltIn {
 		return builtIn(), nil
 	}
+	if strings.ContainsRune(name, 0) { // which PostgreSQL takes in no text
+		return found{}, noneOfThatName()
+	}
 	query, values := newestOfName, []any{scope.Tenant, scope.Environment, name}
 	if name == "" {
 		query, values = chosenDefault, values[:2]
@@ -229,11 +233,15 @@ func find(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, name string) (found,
 	case errors.Is(err, pgx.ErrNoRows) && name == "":
 		return builtIn(), nil
 	case errors.Is(err, pgx.ErrNoRows):
-		return found{}, ekyc.Errorf(ekyc.ErrNotFound, "there is no published workflow of that name")
+		return found{}, noneOfThatName()
 	case err != nil:
 		return found{}, fmt.Errorf("find a workflow: %w", err)
 	}
 	return f, nil
+}
+
+func noneOfThatName() error {
+	return ekyc.Errorf(ekyc.ErrNotFound, "there is no published workflow of that name")
 }
 
 // ready compiles a version, or finds it compiled.

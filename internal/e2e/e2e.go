@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"ekyc/internal/logtest"
 )
 
 var (
@@ -77,33 +78,15 @@ type Process struct {
 	t       testing.TB
 	name    string
 	command *exec.Cmd
-	output  *output
+	output  *logtest.Buffer
 	exited  chan struct{}
 	err     error
-}
-
-// output keeps what a process wrote.
-type output struct {
-	mutex sync.Mutex
-	bytes bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mutex.Lock()
-	defer o.mutex.Unlock()
-	return o.bytes.Write(b)
-}
-
-func (o *output) String() string {
-	o.mutex.Lock()
-	defer o.mutex.Unlock()
-	return o.bytes.String()
 }
 
 // Start starts the program with a command line, and stops it with the test. Environment is added to the test's own.
 func Start(t testing.TB, environment []string, args ...string) *Process {
 	t.Helper()
-	p := &Process{t: t, name: args[0], command: exec.Command(Binary(t), args...), output: &output{}, exited: make(chan struct{})}
+	p := &Process{t: t, name: args[0], command: exec.Command(Binary(t), args...), output: &logtest.Buffer{}, exited: make(chan struct{})}
 	p.command.Env = append(os.Environ(), environment...)
 	p.command.Stdout, p.command.Stderr = p.output, p.output
 	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

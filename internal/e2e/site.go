@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"ekyc/internal/store"
 )
 
@@ -23,6 +25,7 @@ type Site struct {
 	DataDir  string
 	Email    string // of the operator
 	Password string
+	Also     []string // more of the environment of its processes, as NAME=value
 	database *store.Private
 }
 
@@ -74,6 +77,19 @@ func (s *Site) StopDatabase(t testing.TB) {
 	}
 }
 
+// CreateDatabase makes another database on the same server, an empty one.
+func (s *Site) CreateDatabase(t testing.TB, name string) {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), s.DatabaseURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(context.Background(), "create database "+pgx.Identifier{name}.Sanitize()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // KillDatabase ends the database's first process at once, as the kernel does for want of memory.
 func (s *Site) KillDatabase(t testing.TB) {
 	t.Helper()
@@ -113,7 +129,9 @@ func (s *Site) StartWorker(t testing.TB, args ...string) *Process {
 	return Start(t, s.environment(), append(line, args...)...)
 }
 
-func (s *Site) environment() []string { return []string{"EKYC_DATABASE_URL=" + s.DatabaseURL()} }
+func (s *Site) environment() []string {
+	return append([]string{"EKYC_DATABASE_URL=" + s.DatabaseURL()}, s.Also...)
+}
 
 // Login opens a session at a server's platform API.
 func (s *Site) Login(t testing.TB, at *Server) *Operator {

@@ -21,6 +21,9 @@ import (
 // mrzLineModel is the name in the lock of the network that reads lines of OCR-B.
 const mrzLineModel = "mrz_line"
 
+// textDetector is that of the network that finds lines of print.
+const textDetector = "text_detector"
+
 // Engine is every visual module, loaded and ready. It is safe for concurrent use.
 type Engine struct {
 	library  *models.Library
@@ -42,7 +45,7 @@ func Open(library *models.Library) (*Engine, error) {
 	}
 	names := []string{
 		"face_detector", "face_detector_fast", "face_landmarks", "iris", "eye_state",
-		"text_detector", "text_recogniser", "text_direction", "page_orientation", mrzLineModel,
+		textDetector, "text_recogniser", "text_recogniser_accurate", "text_direction", "page_orientation", mrzLineModel,
 	}
 	embeddings, attacks := embeddingsOf(library), attacksOf(library)
 	e := &Engine{library: library}
@@ -135,7 +138,7 @@ func (e *Engine) assembleReader() error {
 		return err
 	}
 	detector := ocr.DetectorOptions{}
-	if asset, ok := e.library.Asset("text_detector"); ok {
+	if asset, ok := e.library.Asset(textDetector); ok {
 		detector.PixelThreshold, detector.BoxThreshold = asset.Parameters["pixel_threshold"], asset.Parameters["box_threshold"]
 		detector.UnclipRatio = asset.Parameters["unclip_ratio"]
 		if asset.Preprocessing != nil {
@@ -147,10 +150,17 @@ func (e *Engine) assembleReader() error {
 		}
 	}
 	m := document.Models{
-		Detector:   ocr.NewDetector(e.sessions["text_detector"], detector),
+		Detector:   ocr.NewDetector(e.sessions[textDetector], detector),
 		Recogniser: ocr.NewRecogniser(e.sessions["text_recogniser"], ocr.ParseDictionary(dictionary), ocr.RecogniserOptions{}),
 		MRZLine:    e.sessions[mrzLineModel],
 		Faces:      e.faces.Boxes,
+	}
+	if session, ok := e.sessions["text_recogniser_accurate"]; ok {
+		dictionary, err := e.library.Bytes("text_dictionary_accurate")
+		if err != nil {
+			return err
+		}
+		m.Accurate = ocr.NewRecogniser(session, ocr.ParseDictionary(dictionary), ocr.RecogniserOptions{Batch: 1}) // its output has 18,710 classes a step
 	}
 	if session, ok := e.sessions["text_direction"]; ok {
 		m.Direction = ocr.NewDirection(session)
@@ -177,7 +187,7 @@ func (e *Engine) Close() error {
 	return errors.Join(faults...)
 }
 
-// Threads is the number of threads that one model uses.
+// Threads is the number of threads that one model uses, the detector of print apart.
 func (e *Engine) Threads() int { return threadsPerModel }
 
 // Profile is the set of models that was loaded.

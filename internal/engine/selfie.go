@@ -15,9 +15,10 @@ import (
 type SelfieRequest struct {
 	Frames       [][]byte       `json:"frames"`
 	Hints        liveness.Hints `json:"hints"`
-	Challenge    *liveness.Task `json:"challenge,omitempty"`     // what the frames are to show; nil: nothing in particular
-	SkipLiveness bool           `json:"skip_liveness,omitempty"` // only the face is wanted
-	SkipEnrol    bool           `json:"skip_enrol,omitempty"`    // only liveness is wanted: no embedding is made
+	Challenge    *liveness.Task `json:"challenge,omitempty"`      // what the frames are to show; nil: nothing in particular
+	SkipLiveness bool           `json:"skip_liveness,omitempty"`  // only the face is wanted
+	SkipEnrol    bool           `json:"skip_enrol,omitempty"`     // only liveness is wanted: no embedding is made
+	FaceCropSide int            `json:"face_crop_side,omitempty"` // give the face upright as a JPEG of at most so many pixels a side; 0: do not
 }
 
 // SelfieOutcome is what the live side gave. It survives being stored as JSON: the steps that follow need nothing that is lost.
@@ -26,6 +27,11 @@ type SelfieOutcome struct {
 	Liveness *liveness.Result `json:"liveness"` // nil when no face was found, or liveness was skipped
 	Sample   *FaceSample      `json:"sample"`   // the face of the best frame; nil where there is none, or none was wanted
 	Fault    *Fault           `json:"fault,omitempty"`
+	FaceCrop []byte           `json:"face_crop,omitempty"` // JPEG
+
+	// Fingerprint is that of the frame that was judged; nil where it has not enough detail to be known again by.
+	Fingerprint *vision.Fingerprint `json:"fingerprint,omitempty"`
+	Frame       int                 `json:"frame,omitempty"` // which of the frames that was, from 0
 
 	picture *vision.Picture // the frame that was judged
 }
@@ -76,7 +82,11 @@ func (s *FaceSample) sample() *face.Sample {
 // the detail "image", ErrFramesCount, ErrCancelled.
 func (e *Engine) Selfie(ctx context.Context, r SelfieRequest) (*SelfieOutcome, error) {
 	defer e.tidy()
-	return e.selfie(ctx, r)
+	o, err := e.selfie(ctx, r)
+	if err == nil {
+		o.Fingerprint = o.picture.Fingerprint()
+	}
+	return o, err
 }
 
 func (e *Engine) selfie(ctx context.Context, r SelfieRequest) (*SelfieOutcome, error) {
@@ -90,7 +100,7 @@ func (e *Engine) selfie(ctx context.Context, r SelfieRequest) (*SelfieOutcome, e
 	o.Step.StagesMS["decode"] = milliseconds(time.Since(start))
 	if r.SkipLiveness {
 		o.Step.Status = StepSkipped
-		return o, e.enrolBest(ctx, o, frames, r.SkipEnrol)
+		return o, e.enrolBest(ctx, o, frames, r)
 	}
 	judged := time.Now()
 	result, err := e.judge(ctx, frames, r.Hints, r.Challenge)
@@ -101,7 +111,10 @@ func (e *Engine) selfie(ctx context.Context, r SelfieRequest) (*SelfieOutcome, e
 	if result == nil {
 		return o, nil
 	}
-	o.Liveness, o.picture = result, frames[result.Best]
+	o.Liveness, o.picture, o.Frame = result, frames[result.Best], result.Best
+	if err := o.crop(result.Scene, r.FaceCropSide); err != nil {
+		return nil, err
+	}
 	if r.SkipEnrol {
 		return o, nil
 	}
@@ -110,14 +123,25 @@ func (e *Engine) selfie(ctx context.Context, r SelfieRequest) (*SelfieOutcome, e
 	return o, outcomeOnly(err)
 }
 
+// crop gives the face of the frame that was judged, where it is wanted.
+func (o *SelfieOutcome) crop(scene *face.Scene, side int) (err error) {
+	if side <= 0 || scene == nil {
+		return nil
+	}
+	if image := scene.Crop(o.picture.Pyramid, side); image != nil {
+		o.FaceCrop, err = answerImage(image)
+	}
+	return err
+}
+
 // enrolBest enrols the best captured face of frames whose liveness nobody asks for. Without one, the fault of the first frame is told.
-func (e *Engine) enrolBest(ctx context.Context, o *SelfieOutcome, frames []*vision.Picture, skip bool) error {
-	if skip {
+func (e *Engine) enrolBest(ctx context.Context, o *SelfieOutcome, frames []*vision.Picture, r SelfieRequest) error {
+	if r.SkipEnrol {
 		return nil
 	}
 	var best *face.Scene
 	var quality float64
-	for _, frame := range frames {
+	for i, frame := range frames {
 		scene, err := e.faces.Analyze(ctx, frame.Pyramid)
 		if err != nil {
 			fault, err := faultOf(err)
@@ -130,11 +154,14 @@ func (e *Engine) enrolBest(ctx context.Context, o *SelfieOutcome, frames []*visi
 			continue
 		}
 		if score := e.faces.Quality(frame.Pyramid, scene).Score; best == nil || score > quality {
-			best, quality, o.picture = scene, score, frame
+			best, quality, o.picture, o.Frame = scene, score, frame, i
 		}
 	}
 	if best == nil {
 		return nil
+	}
+	if err := o.crop(best, r.FaceCropSide); err != nil {
+		return err
 	}
 	sample, err := e.faces.EnrolScene(ctx, o.picture.Pyramid, best)
 	o.Sample = storable(sample)

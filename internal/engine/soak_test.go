@@ -29,15 +29,7 @@ const (
 // TestSoak verifies 12-megapixel pairs and looks at the resident memory: bounded after the first half, steady over the second, and
 // the same answers at the end as at the beginning.
 func TestSoak(t *testing.T) {
-	library, err := models.Open(models.DefaultDir(), models.Standard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := engine.Open(library)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
+	e := soakEngine(t)
 	requests := soakRequests(t, e)
 	scores := make([]string, len(requests))
 	half := func() float64 {
@@ -66,6 +58,20 @@ func TestSoak(t *testing.T) {
 	if second > first*soakGrowth {
 		t.Errorf("the memory grew from %.0f to %.0f MB", first, second)
 	}
+}
+
+func soakEngine(t *testing.T) *engine.Engine {
+	t.Helper()
+	library, err := models.Open(models.DefaultDir(), models.Standard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.Open(library)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	return e
 }
 
 func soakRequests(t *testing.T, e *engine.Engine) []engine.VerifyRequest {

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"encoding/json"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -222,6 +224,69 @@ func TestImagesComeOnRequestOnly(t *testing.T) {
 	if o, err = open(t).Document(t.Context(), order); err != nil || o.FaceCrop != nil || o.DocumentImage != nil {
 		t.Errorf("images came unasked: %v", err)
 	}
+}
+
+// TestFacesAreCutOutToBeKept: of both photographs, upright, at most as large as was said, and found again as the same person.
+func TestFacesAreCutOutToBeKept(t *testing.T) {
+	t.Parallel()
+	const side = 400
+	e, pair := open(t), demonstration(t)
+	selfie, err := e.Selfie(t.Context(), SelfieRequest{Frames: [][]byte{pair.Selfie}, SkipEnrol: true, FaceCropSide: side})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, err := e.Selfie(t.Context(), SelfieRequest{Frames: [][]byte{pair.Selfie}, SkipLiveness: true, FaceCropSide: side})
+	if err != nil || len(alone.FaceCrop) == 0 {
+		t.Fatalf("without liveness: %v", err)
+	}
+	order := upload(pair)
+	order.WantFaceCrop, order.FaceCropSide = true, side
+	doc, err := e.Document(t.Context(), order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, crop := range map[string][]byte{"selfie": selfie.FaceCrop, "document": doc.FaceCrop} {
+		info, err := vision.Inspect(crop, vision.FaceCropLimits)
+		if err != nil || info.Format != vision.JPEG || max(info.Width, info.Height) > side {
+			t.Errorf("the face of the %s: %+v, %v", name, info, err)
+		}
+	}
+	same, err := e.MatchPhotos(t.Context(), selfie.FaceCrop, doc.FaceCrop, face.Options{})
+	if err != nil || !same.Match.Match {
+		t.Errorf("the faces are of %+v, %v", same, err)
+	}
+	if o, err := e.Selfie(t.Context(), SelfieRequest{Frames: [][]byte{pair.Selfie}, SkipEnrol: true}); err != nil || o.FaceCrop != nil {
+		t.Errorf("a face came unasked: %v", err)
+	}
+}
+
+// BenchmarkFaceCrop is what the face of a selfie costs beyond its judgement.
+func BenchmarkFaceCrop(b *testing.B) {
+	e, pair := open(b), demonstration(b)
+	picture, err := decodeOne(b.Context(), pair.Selfie, "selfie")
+	if err != nil {
+		b.Fatal(err)
+	}
+	scene, err := e.faces.Analyze(b.Context(), picture.Pyramid)
+	if err != nil {
+		b.Fatal(err)
+	}
+	o := SelfieOutcome{picture: picture}
+	work := func() time.Duration { // of the processor, whatever else it does
+		var used syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+			b.Fatal(err)
+		}
+		return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+	}
+	begun := work()
+	for b.Loop() {
+		if err := o.crop(scene, 400); err != nil || o.FaceCrop == nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric((work()-begun).Seconds()*1000/float64(b.N), "cpu-ms/op")
+	b.ReportMetric(float64(len(o.FaceCrop)), "bytes")
 }
 
 func TestPhotographsAndStoredFacesAreCompared(t *testing.T) {

@@ -23,6 +23,7 @@ type DocumentUpload struct {
 	SkipEnrol    bool                 `json:"skip_enrol,omitempty"`
 	SkipValidate bool                 `json:"skip_validate,omitempty"`  // only the reading is wanted, and the evidence for a verdict
 	WantFaceCrop bool                 `json:"want_face_crop,omitempty"` // give the portrait as a JPEG
+	FaceCropSide int                  `json:"face_crop_side,omitempty"` // most pixels of a side of that; 0: as many as there are
 	WantDocument bool                 `json:"want_document,omitempty"`  // give the rectified front as a JPEG
 }
 
@@ -114,7 +115,9 @@ func (o *DocumentOutcome) validate(r DocumentUpload) {
 func (o *DocumentOutcome) encode(r DocumentUpload) error {
 	var crop, front *vision.RGB
 	if r.WantFaceCrop && o.Reading.Portrait != nil {
-		crop = o.Reading.Portrait.Image
+		if crop = o.Reading.Portrait.Image; crop != nil && r.FaceCropSide > 0 {
+			crop, _ = vision.NewPyramid(crop).Fit(r.FaceCropSide)
+		}
 	}
 	if r.WantDocument && len(o.Reading.Sides) > 0 {
 		front = o.Reading.Sides[0].Image
@@ -126,13 +129,22 @@ func (o *DocumentOutcome) encode(r DocumentUpload) error {
 		if image.from == nil {
 			continue
 		}
-		data, err := vision.EncodeJPEG(image.from, answerQuality)
+		data, err := answerImage(image.from)
 		if err != nil {
-			return ekyc.Errorf(ekyc.ErrInternal, "an image of the answer could not be written").Because(err)
+			return err
 		}
 		*image.to = data
 	}
 	return nil
+}
+
+// answerImage is an image of an answer as a JPEG.
+func answerImage(image *vision.RGB) ([]byte, error) {
+	data, err := vision.EncodeJPEG(image, answerQuality)
+	if err != nil {
+		return nil, ekyc.Errorf(ekyc.ErrInternal, "an image of the answer could not be written").Because(err)
+	}
+	return data, nil
 }
 
 // enrolPortrait enrols the face on the document. That none can be is an outcome.

@@ -18,6 +18,7 @@ import (
 
 	"ekyc"
 	"ekyc/internal/face"
+	"ekyc/internal/vision"
 )
 
 var noOptions face.Options
@@ -200,5 +201,27 @@ func TestACancellationMayComeFirst(t *testing.T) {
 	ask(kindRequest, 8, "hello")
 	if f := hear(); f.ID != 8 || f.Fault != nil {
 		t.Errorf("the next request: %+v", f)
+	}
+}
+
+// TestACropIsWhatWasAskedFor: what a child has cut out is kept and shown, so that it is a JPEG of the size or nothing.
+func TestACropIsWhatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	jpeg, err := vision.EncodeJPEG(vision.NewRGB(120, 80), 80)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		crop []byte
+		side int
+		ok   bool
+	}{
+		"as asked": {jpeg, 120, true}, "none": {nil, 120, true}, "of any size": {jpeg, 0, true},
+		"too large": {jpeg, 119, false}, "a page": {[]byte("<html><script>"), 120, false}, "another format": {[]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x40\x00\x00\x00\x40\x08\x02\x00\x00\x00"), 120, false},
+		"too many bytes": {append(bytes.Clone(jpeg), make([]byte, mostCrop)...), 120, false},
+	} {
+		if err := cropped(c.crop, c.side); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -77,8 +77,28 @@ func (l lane) Selfie(ctx context.Context, r engine.SelfieRequest) (*engine.Selfi
 		frames[i] = upload{"selfie", data}
 	}
 	r.Frames = nil
-	o, _, err := call[engine.SelfieOutcome](ctx, l, methodSelfie, r, frames...)
-	return o, err
+	o, f, err := call[engine.SelfieOutcome](ctx, l, methodSelfie, r, frames...)
+	if err != nil {
+		return nil, err
+	}
+	o.FaceCrop = f.blob(0)
+	return o, cropped(o.FaceCrop, r.FaceCropSide)
+}
+
+// mostCrop is far above what such a JPEG has, bytes.
+const mostCrop = 1 << 20
+
+// cropped looks at a face that a child has cut out to be kept: it is a JPEG of no more than so many pixels a side, where that was said. Others will
+// show what is kept.
+func cropped(crop []byte, side int) error {
+	if crop == nil || side <= 0 {
+		return nil
+	}
+	info, err := vision.Inspect(crop, vision.Limits{MaxBytes: mostCrop, MaxSide: side, MaxPixels: side * side, MinSide: 1})
+	if err != nil || info.Format != vision.JPEG {
+		return ekyc.Errorf(ekyc.ErrInternal, "the vision engine gave an unexpected answer").Because(err)
+	}
+	return nil
 }
 
 func (l lane) Document(ctx context.Context, r engine.DocumentUpload) (*engine.DocumentOutcome, error) {
@@ -89,7 +109,7 @@ func (l lane) Document(ctx context.Context, r engine.DocumentUpload) (*engine.Do
 		return nil, err
 	}
 	o.FaceCrop, o.DocumentImage = f.blob(0), f.blob(1)
-	return o, nil
+	return o, cropped(o.FaceCrop, r.FaceCropSide)
 }
 
 func (l lane) MatchPhotos(ctx context.Context, live, reference []byte, o face.Options) (*engine.FaceComparison, error) {

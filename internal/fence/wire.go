@@ -111,7 +111,12 @@ func dispatch(ctx context.Context, e Engine, f *frame) (any, [][]byte, error) {
 		}
 		r.Frames = f.blobs
 		o, err := e.Selfie(ctx, r)
-		return o, nil, err
+		if err != nil {
+			return nil, nil, err
+		}
+		bare := *o
+		bare.FaceCrop = nil
+		return &bare, [][]byte{o.FaceCrop}, nil
 	case methodDocument:
 		return dispatchDocument(ctx, e, f)
 	case methodMatch:

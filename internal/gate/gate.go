@@ -206,18 +206,10 @@ func (g *Gate) warn(ctx context.Context, cause error) {
 	g.logger.WarnContext(ctx, "uploads are taken without having been scanned", "error.message", cause.Error())
 }
 
-// Ready says whether pictures can be taken, and how the antivirus is: ready, away or off. Errors: ErrUnavailable where scans are
-// required and clamd does not answer.
-func (g *Gate) Ready(ctx context.Context) (state string, err error) {
+// Alive says whether the antivirus answers. Errors: ErrUnavailable.
+func (g *Gate) Alive(ctx context.Context) error {
 	if g.scanner == nil {
-		return "off", nil
+		return nil
 	}
-	switch err := g.scanner.Alive(ctx); {
-	case err == nil:
-		return "ready", nil
-	case g.antivirus == Prefer:
-		return "away", nil
-	default:
-		return "", err
-	}
+	return g.scanner.Alive(ctx)
 }

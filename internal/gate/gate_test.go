@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"ekyc/internal/gate"
 	"ekyc/internal/gate/clamd"
 	"ekyc/internal/gate/clamdtest"
+	"ekyc/internal/logtest"
 	"ekyc/internal/vision"
 )
 
@@ -23,30 +23,12 @@ type testBundle struct {
 	*gate.Gate
 	daemon *clamdtest.Daemon
 	proxy  *clamdtest.Proxy
-	log    *log
-}
-
-// log keeps what the gate logs.
-type log struct {
-	mutex sync.Mutex
-	text  bytes.Buffer
-}
-
-func (l *log) Write(b []byte) (int, error) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *log) String() string {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.String()
+	log    *logtest.Buffer
 }
 
 func setup(t testing.TB, antivirus gate.Antivirus) *testBundle {
 	t.Helper()
-	b := &testBundle{daemon: clamdtest.Start(t), log: &log{}}
+	b := &testBundle{daemon: clamdtest.Start(t), log: &logtest.Buffer{}}
 	b.proxy = clamdtest.NewProxy(t, b.daemon)
 	scanner, err := clamd.New(clamd.Options{Address: b.proxy.Address, Timeout: 2 * time.Second})
 	if err != nil {
@@ -109,8 +91,8 @@ func TestPicturesComeInClean(t *testing.T) {
 	if err := off.Admit(t.Context(), list); err != nil || bytes.Contains(list[0].Data, []byte(planted)) {
 		t.Errorf("without antivirus: %v", err)
 	}
-	if state, err := off.Ready(t.Context()); state != "off" || err != nil {
-		t.Errorf("without antivirus: %s, %v", state, err)
+	if err := off.Alive(t.Context()); err != nil {
+		t.Errorf("without antivirus: %v", err)
 	}
 	if _, err := gate.New(gate.Options{Antivirus: gate.Require}); ekyc.CodeOf(err) != ekyc.ErrInvalidArgument {
 		t.Errorf("an antivirus that is nowhere: %v", err)
@@ -197,8 +179,8 @@ func TestWhileTheScannerIsAway(t *testing.T) {
 			b.proxy.Set(fault)
 			b.refusal(t, "a picture", ekyc.ErrUnavailable, "/frames_base64/0", plain)
 			b.refusal(t, "a text", ekyc.ErrImageTypeUnsupported, "/frames_base64/0", []byte("a text")) // whatever the scanner would say
-			if state, err := b.Ready(t.Context()); state != "" || ekyc.CodeOf(err) != ekyc.ErrUnavailable {
-				t.Errorf("ready: %q, %v", state, err)
+			if err := b.Alive(t.Context()); ekyc.CodeOf(err) != ekyc.ErrUnavailable {
+				t.Errorf("alive: %v", err)
 			}
 			b.proxy.Set(clamdtest.None)
 			b.recovers(t, plain)
@@ -216,8 +198,8 @@ func TestWhileTheScannerIsAway(t *testing.T) {
 			if n := strings.Count(b.log.String(), "without having been scanned"); n != 1 {
 				t.Errorf("it was said %d times: %s", n, b.log)
 			}
-			if state, err := b.Ready(t.Context()); state != "away" || err != nil {
-				t.Errorf("ready: %q, %v", state, err)
+			if err := b.Alive(t.Context()); ekyc.CodeOf(err) != ekyc.ErrUnavailable {
+				t.Errorf("alive: %v", err)
 			}
 			b.proxy.Set(clamdtest.None)
 			b.recovers(t, plain)
@@ -240,8 +222,8 @@ func (b *testBundle) recovers(t *testing.T, plain []byte) {
 	if err := b.Admit(t.Context(), uploads(plain)); err != nil {
 		t.Errorf("a picture afterwards: %v", err)
 	}
-	if state, err := b.Ready(t.Context()); state != "ready" || err != nil {
-		t.Errorf("ready afterwards: %q, %v", state, err)
+	if err := b.Alive(t.Context()); err != nil {
+		t.Errorf("alive afterwards: %v", err)
 	}
 }
 

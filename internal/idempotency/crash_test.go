@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"ekyc"
+	"ekyc/internal/blob"
 	"ekyc/internal/idempotency"
+	"ekyc/internal/keyring"
 	"ekyc/internal/store"
 	"ekyc/internal/vault"
 )
@@ -46,11 +48,11 @@ func crash(stage string) {
 	ctx, directory := context.Background(), os.Getenv(directoryVariable)
 	db, err := store.Open(ctx, os.Getenv(urlVariable), store.Options{})
 	check(err)
-	keyring, err := vault.OpenKeyring(filepath.Join(directory, "keyring.json"))
+	ring, err := keyring.Open(filepath.Join(directory, "keyring.json"))
 	check(err)
-	files, err := vault.NewFiles(filepath.Join(directory, "files"))
+	files, err := blob.OpenFiles(filepath.Join(directory, "files"))
 	check(err)
-	s := idempotency.New(db, vault.New(db, keyring, files, vault.Options{}), idempotency.Options{Lease: crashLease})
+	s := idempotency.New(db, vault.New(db, ring, files, vault.Options{}), idempotency.Options{Lease: crashLease})
 	scope := ekyc.Scope{Tenant: ekyc.ID(os.Getenv(tenantVariable)), Environment: ekyc.Live}
 	c, _, err := s.Begin(ctx, scope, stage, route, body)
 	check(err)

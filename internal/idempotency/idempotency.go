@@ -28,10 +28,13 @@ var migrationFiles embed.FS
 // Migrations are the package's table.
 var Migrations = store.Migrations{Package: "idempotency", Files: migrationFiles, Directory: "migrations"}
 
+// Life is how long an answer is remembered (CONTRACT.md).
+const Life = 24 * time.Hour
+
 const (
 	defaultLease = 30 * time.Second
-	remembered   = 24 * time.Hour // CONTRACT.md
-	keyMaximum   = 255            // characters of an Idempotency-Key
+	remembered   = Life
+	keyMaximum   = 255 // characters of an Idempotency-Key
 	sweepBatch   = 1000
 )
 
@@ -207,6 +210,9 @@ func (c *Claim) takeOver(ctx context.Context, tx pgx.Tx) (bool, error) {
 func (c *Claim) answer(ctx context.Context, tx pgx.Tx, r record) (*Answer, error) {
 	if r.Running {
 		return nil, inProgress()
+	}
+	if r.Answer == nil && r.SubjectID != "" {
+		return nil, ekyc.Errorf(ekyc.ErrGone, "the subject has been erased")
 	}
 	if r.Answer == nil {
 		return nil, ekyc.Errorf(ekyc.ErrIdempotencyNotKept, "the first request was executed and asked for its answer not to be kept")

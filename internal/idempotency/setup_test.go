@@ -14,7 +14,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ekyc"
+	"ekyc/internal/blob"
 	"ekyc/internal/idempotency"
+	"ekyc/internal/keyring"
 	"ekyc/internal/store"
 	"ekyc/internal/store/storetest"
 	"ekyc/internal/vault"
@@ -41,8 +43,8 @@ type bundle struct {
 	t         *testing.T
 	url       string
 	directory string // of keyring and files
-	keyring   *vault.Keyring
-	files     *vault.Files
+	keyring   *keyring.Ring
+	files     *blob.Files
 	scope     ekyc.Scope
 }
 
@@ -57,16 +59,16 @@ type process struct {
 func setup(t *testing.T) *bundle {
 	t.Helper()
 	directory := t.TempDir()
-	keyring, err := vault.CreateKeyring(filepath.Join(directory, "keyring.json"))
+	ring, err := keyring.Create(filepath.Join(directory, "keyring.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := vault.NewFiles(filepath.Join(directory, "files"))
+	files, err := blob.OpenFiles(filepath.Join(directory, "files"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	scope := ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Live}
-	return &bundle{t: t, url: server.URL(t), directory: directory, keyring: keyring, files: files, scope: scope}
+	return &bundle{t: t, url: server.URL(t), directory: directory, keyring: ring, files: files, scope: scope}
 }
 
 func (b *bundle) process(lease time.Duration) *process {

@@ -28,20 +28,26 @@ func (c counter) refund(held int64) counter {
 }
 
 // settle turns used of the held units into usage and gives the rest back. It returns the percentages that were reached for the
-// first time and how many of the units lie beyond the limit.
+// first time, or for the first time under a limit that has been raised since, and how many of the units lie beyond the limit.
 func (c counter) settle(held, used int64, limit *int64) (next counter, crossed []int, over int64) {
 	next = c.refund(held)
 	next.Used += used
 	if limit == nil || used == 0 {
 		return next, nil, 0
 	}
-	if !next.Crossed80 && next.Used >= threshold(*limit, 80) {
+	if reached(c, next, threshold(*limit, 80), c.Crossed80) {
 		next.Crossed80, crossed = true, append(crossed, 80)
 	}
-	if !next.Crossed100 && next.Used >= *limit {
+	if reached(c, next, *limit, c.Crossed100) {
 		next.Crossed100, crossed = true, append(crossed, 100)
 	}
 	return next, crossed, min(used, max(0, next.Used-*limit))
+}
+
+// reached says whether a threshold that now stands at a number of units is to be told. Usage only grows, so who is below one that has been told is
+// below that of a larger limit.
+func reached(before, after counter, at int64, told bool) bool {
+	return after.Used >= at && (before.Used < at || !told)
 }
 
 // threshold is the least whole number of units that is at least the percentage of a limit.

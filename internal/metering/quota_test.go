@@ -86,6 +86,29 @@ func check(t *rapid.T, c counter, a allowance, used, reserved, over int64, seen 
 	}
 }
 
+// TestThresholdsOfAnotherLimit: a limit that was raised has thresholds of its own; what has begun under the former tells nothing again.
+func TestThresholdsOfAnotherLimit(t *testing.T) {
+	t.Parallel()
+	var c counter
+	for _, step := range []struct {
+		limit, units int64
+		want         []int
+	}{
+		{10, 7, nil}, {10, 1, []int{80}}, {10, 2, []int{100}}, // 10 are used
+		{20, 4, nil}, {10, 1, nil}, {20, 1, []int{80}}, {20, 2, nil}, {10, 1, nil}, {20, 1, []int{100}}, // 20
+		{20, 5, nil}, {40, 7, []int{80}}, {30, 1, nil}, {1000, 967, []int{80, 100}},
+	} {
+		var told []int
+		for range step.units {
+			next, crossed, _ := c.settle(0, 1, &step.limit)
+			c, told = next, append(told, crossed...)
+		}
+		if !slices.Equal(told, step.want) {
+			t.Errorf("with %d units of %d used %v was told, want %v", c.Used, step.limit, told, step.want)
+		}
+	}
+}
+
 // TestThresholdsOfTheLargestLimit looks for overflow.
 func TestThresholdsOfTheLargestLimit(t *testing.T) {
 	t.Parallel()

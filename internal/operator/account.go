@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/mail"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -32,7 +33,7 @@ func (s *Service) emailHash(normalised string) []byte {
 	return s.sealer.MAC("operator/email", []byte(normalised))
 }
 
-const operatorColumns = `o.id, o.email, o.role, o.totp is not null, o.disabled_at is not null, o.created_at, o.last_login_at`
+const operatorColumns = `o.id, o.email, o.role, o.totp is not null, o.disabled_at is not null, o.created_at, o.last_login_at, o.password_expires_at`
 
 // sealedOperator is an operator as the database has it.
 type sealedOperator struct {
@@ -41,7 +42,7 @@ type sealedOperator struct {
 }
 
 func (o *sealedOperator) columns() []any {
-	return []any{&o.ID, &o.email, &o.Role, &o.TOTP, &o.Disabled, &o.CreatedAt, &o.LastLoginAt}
+	return []any{&o.ID, &o.email, &o.Role, &o.TOTP, &o.Disabled, &o.CreatedAt, &o.LastLoginAt, &o.PasswordExpiresAt}
 }
 
 func scanOperator(row pgx.CollectableRow) (o sealedOperator, err error) {
@@ -78,7 +79,7 @@ func (s *Service) Create(ctx context.Context, email, password string, role Role)
 	if email, err = normaliseEmail(email); err != nil {
 		return Operator{}, err
 	}
-	if err := checkPassword(password); err != nil {
+	if err := s.checkPassword(password, email); err != nil {
 		return Operator{}, err
 	}
 	if !role.Valid() {
@@ -135,14 +136,26 @@ func (s *Service) List(ctx context.Context) ([]Operator, error) {
 
 // SetPassword replaces a password, lifts a lock and ends all sessions. Errors: ErrInvalidArgument, ErrNotFound.
 func (s *Service) SetPassword(ctx context.Context, id ekyc.ID, password string) error {
-	if err := checkPassword(password); err != nil {
+	o, err := s.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := s.checkPassword(password, o.Email); err != nil {
 		return err
 	}
 	hash, err := s.hash(ctx, password)
 	if err != nil {
 		return err
 	}
-	return s.changeAndEndSessions(ctx, id, `update operator set password = $2, failures = 0, locked_until = null where id = $1`, hash)
+	return s.changeAndEndSessions(ctx, id, `update operator set password = $2, password_expires_at = null, failures = 0, locked_until = null where id = $1`, hash)
+}
+
+// firstPasswordFor is how long a password counts that the program has made.
+const firstPasswordFor = 24 * time.Hour
+
+// ExpirePassword lets the password that an account has now count for a day, unless it is changed before. Errors: ErrNotFound.
+func (s *Service) ExpirePassword(ctx context.Context, id ekyc.ID) error {
+	return s.changeAndEndSessions(ctx, id, `update operator set password_expires_at = now() + make_interval(secs => $2) where id = $1`, firstPasswordFor.Seconds())
 }
 
 // SetRole gives an operator another role from the next request on. Errors: ErrInvalidArgument, ErrNotFound, ErrConflict for the

@@ -44,7 +44,7 @@ func (s *Service) Login(ctx context.Context, email, password, code string, from 
 	if err := s.strangers.check(from); err != nil {
 		return Session{}, err
 	}
-	session, err := s.login(ctx, email, password, code)
+	session, err := s.login(ctx, email, password, code, origin(from))
 	if ekyc.CodeOf(err) == ekyc.ErrLoginFailed {
 		s.strangers.failed(from)
 		if err := s.noteRefusal(ctx, email); err != nil {
@@ -67,7 +67,7 @@ func (s *Service) noteRefusal(ctx context.Context, email string) error {
 	})
 }
 
-func (s *Service) login(ctx context.Context, email, password, code string) (Session, error) {
+func (s *Service) login(ctx context.Context, email, password, code, origin string) (Session, error) {
 	a, err := s.beginAttempt(ctx, email)
 	if err != nil {
 		return Session{}, err
@@ -100,7 +100,7 @@ func (s *Service) login(ctx context.Context, email, password, code string) (Sess
 			return Session{}, err
 		}
 	}
-	return s.openSession(ctx, a, stored, step)
+	return s.openSession(ctx, a, stored, step, origin)
 }
 
 // beginAttempt counts a failure before anything is verified, and locks the account if it is one too many, so that guesses that
@@ -124,14 +124,14 @@ func (s *Service) beginAttempt(ctx context.Context, email string) (*account, err
 
 // openSession makes the log-in good: failures are forgotten, the one-time code is used up. The account must still be what was
 // verified.
-func (s *Service) openSession(ctx context.Context, a *account, verified string, step int64) (session Session, err error) {
+func (s *Service) openSession(ctx context.Context, a *account, verified string, step int64, origin string) (session Session, err error) {
 	var token [tokenBytes]byte
 	rand.Read(token[:]) // never fails, by its documentation
 	session.Token = base64.RawURLEncoding.EncodeToString(token[:])
 	err = s.db.AsSystem(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
 		session.Operator, err = s.one(ctx, tx, `update operator o set failures = 0, locked_until = null, last_login_at = now(), password = $3,
 			totp_last_step = greatest(totp_last_step, $4)
-			where id = $1 and password = $2 and disabled_at is null and totp is not distinct from $5 and ($4 = 0 or totp_last_step < $4)
+			where id = $1 and password = $2 and disabled_at is null and (password_expires_at is null or password_expires_at > now()) and totp is not distinct from $5 and ($4 = 0 or totp_last_step < $4)
 			returning `+operatorColumns, a.id, verified, a.password, step, a.totp)
 		if ekyc.CodeOf(err) == ekyc.ErrNotFound {
 			return failedLogin()
@@ -146,8 +146,8 @@ func (s *Service) openSession(ctx context.Context, a *account, verified string, 
 			a.id, sessionIdleFor.Seconds()); err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, `insert into operator_session (token_hash, operator_id, expires_at)
-			values ($1, $2, now() + make_interval(secs => $3)) returning expires_at`, hashToken(session.Token), a.id, sessionFor.Seconds()).Scan(&session.ExpiresAt)
+		return tx.QueryRow(ctx, `insert into operator_session (token_hash, operator_id, expires_at, origin)
+			values ($1, $2, now() + make_interval(secs => $3), $4) returning expires_at`, hashToken(session.Token), a.id, sessionFor.Seconds(), origin).Scan(&session.ExpiresAt)
 	})
 	if err != nil {
 		return Session{}, err

@@ -37,6 +37,8 @@ type Operator struct {
 	Disabled    bool
 	CreatedAt   time.Time
 	LastLoginAt *time.Time
+	// PasswordExpiresAt is when a first password is over, unless it is changed before; nil for one that was chosen.
+	PasswordExpiresAt *time.Time
 }
 
 // Session is the proof of a login. The token is told once.
@@ -50,6 +52,9 @@ type Session struct {
 type Options struct {
 	Issuer string // shown by authenticator apps; "" for eKYC
 	Cost   Cost   // of a password hash; zero for DefaultCost
+	// Words are those of the organisation, which count for nothing in passwords; the product's, and those of the account's address, do not either.
+	Words    []string
+	Breached *Breached // passwords that are refused beside those that the program knows
 	// SignIn, where set, is called for every log-in: in the transaction that opens the session, or in one after a log-in that was refused.
 	// The operator is "" where the address has no account. An error of it refuses the log-in.
 	SignIn func(ctx context.Context, tx pgx.Tx, id ekyc.ID, opened bool) error

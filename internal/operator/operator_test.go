@@ -16,9 +16,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"ekyc"
+	"ekyc/internal/keyring"
 	"ekyc/internal/store"
 	"ekyc/internal/store/storetest"
-	"ekyc/internal/vault"
 )
 
 var server *storetest.Server
@@ -36,7 +36,7 @@ var cheap = Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}
 type bundle struct {
 	t       *testing.T
 	url     string
-	keyring *vault.Keyring
+	keyring *keyring.Ring
 	s       *Service
 	db      *store.DB
 	owner   Operator
@@ -45,16 +45,16 @@ type bundle struct {
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	keyring, err := vault.CreateKeyring(t.TempDir() + "/keyring.json")
+	ring, err := keyring.Create(t.TempDir() + "/keyring.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bundle{t: t, url: server.URL(t), keyring: keyring}
+	b := &bundle{t: t, url: server.URL(t), keyring: ring}
 	if b.db, err = store.Open(t.Context(), b.url, store.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.db.Close)
-	b.s = New(b.db, keyring, Options{Cost: cheap})
+	b.s = New(b.db, ring, Options{Cost: cheap})
 	if b.owner, err = b.s.Create(t.Context(), address, password, Owner); err != nil {
 		t.Fatal(err)
 	}
@@ -398,7 +398,7 @@ func TestNothingLiesInPlain(t *testing.T) {
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	all := granted[Owner]
-	for role, want := range map[Role]string{Owner: "11111111", Staff: "11111100", Viewer: "10000000", "": "00000000", "root": "00000000"} {
+	for role, want := range map[Role]string{Owner: "111111111", Staff: "111111100", Viewer: "100000000", "": "000000000", "root": "000000000"} {
 		got := ""
 		for _, p := range all {
 			o := Operator{Role: role}

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
 
@@ -35,13 +34,6 @@ const (
 	minPassword = 12  // characters; NIST SP 800-63B asks for 8, and these accounts see every tenant
 	maxPassword = 256 // bytes, for the hash's sake
 )
-
-func checkPassword(password string) error {
-	if utf8.RuneCountInString(password) < minPassword || len(password) > maxPassword || !utf8.ValidString(password) {
-		return ekyc.Errorf(ekyc.ErrInvalidArgument, "a password has at least %d characters and at most %d bytes", minPassword, maxPassword).With("field", "password")
-	}
-	return nil
-}
 
 // hash gives the PHC string of a password: algorithm, version, cost, salt and hash.
 func (c Cost) hash(password string) string {

@@ -12,7 +12,7 @@ type Role string
 // The roles.
 const (
 	Owner  Role = "owner"    // everything, other operators included
-	Staff  Role = "operator" // the daily work: tenants, keys, quotas, jobs, webhooks
+	Staff  Role = "operator" // the daily work: tenants, keys, quotas, jobs, webhooks, legal holds
 	Viewer Role = "viewer"   // looks and changes nothing
 )
 
@@ -30,13 +30,14 @@ const (
 	ManageQuotas    Permission = "manage_quotas"
 	ManageJobs      Permission = "manage_jobs"
 	ManageWebhooks  Permission = "manage_webhooks"
+	ManageHolds     Permission = "manage_holds" // legal holds on subjects
 	ManagePlans     Permission = "manage_plans"
 	ManageOperators Permission = "manage_operators"
 )
 
 var granted = map[Role][]Permission{
-	Owner:  {View, ManageTenants, ManageKeys, ManageQuotas, ManageJobs, ManageWebhooks, ManagePlans, ManageOperators},
-	Staff:  {View, ManageTenants, ManageKeys, ManageQuotas, ManageJobs, ManageWebhooks},
+	Owner:  {View, ManageTenants, ManageKeys, ManageQuotas, ManageJobs, ManageWebhooks, ManageHolds, ManagePlans, ManageOperators},
+	Staff:  {View, ManageTenants, ManageKeys, ManageQuotas, ManageJobs, ManageWebhooks, ManageHolds},
 	Viewer: {View},
 }
 

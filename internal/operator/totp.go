@@ -85,6 +85,7 @@ func (s *Service) stepOf(id ekyc.ID, sealed []byte, code string, now time.Time) 
 	if err != nil {
 		return 0, fmt.Errorf("open a secret for one-time codes: %w", err)
 	}
+	defer clear(secret)
 	var found int64
 	for step := now.Unix()/totpPeriod - totpWindow; step <= now.Unix()/totpPeriod+totpWindow; step++ {
 		want, err := hotp.GenerateCodeCustom(string(secret), uint64(step), hotp.ValidateOpts{Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})

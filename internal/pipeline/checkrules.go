@@ -28,7 +28,10 @@ func (e *examination) stops(s *Step, path string) {
 			continue
 		}
 		for _, u := range c.uses {
-			if made := u.variable.step; made != "" && e.has(made) && !e.plan.behind[s.Step][made] {
+			made := u.variable.step
+			if made == StepDecision {
+				e.within(at+".when", u.at, "%s is known only before the decision, when no step is left to be stopped", u.variable.path())
+			} else if made != "" && e.has(made) && !e.plan.behind[s.Step][made] {
 				e.within(at+".when", u.at, "%s is known only after %s, which %s does not wait for; put %s into its after", u.variable.path(), made, s.Step, made)
 			}
 		}
@@ -74,7 +77,7 @@ func (e *examination) condition(path, text string) *condition {
 		}
 	}
 	for _, u := range c.uses {
-		if made := u.variable.step; made != "" && !e.has(made) {
+		if made := u.variable.step; made != "" && made != StepDecision && !e.has(made) {
 			e.within(path, u.at, "%s is never known: %s is not among the steps", u.variable.path(), made)
 		}
 	}
@@ -136,7 +139,7 @@ func (e *examination) requirement(r *Rule, path string, c *condition) {
 		return
 	}
 	for _, u := range c.uses {
-		if made := u.variable.step; made != "" && e.plan.behind[made][r.Step] {
+		if made := u.variable.step; made == StepDecision || made != "" && e.plan.behind[made][r.Step] {
 			e.within(path+".when", u.at, "%s is not known before %s has run, which the rule asks for", u.variable.path(), r.Step)
 		}
 	}

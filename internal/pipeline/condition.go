@@ -136,6 +136,9 @@ type walker struct {
 }
 
 func (w *walker) report(e celast.Expr, format string, args ...any) {
+	if len(w.faults) >= mostProblems {
+		return
+	}
 	w.faults = append(w.faults, fault{w.at(e), fmt.Sprintf(format, args...)})
 }
 

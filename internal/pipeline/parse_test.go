@@ -33,6 +33,7 @@ var badTexts = map[string]badText{
 	"unknown member":           {"name: a\nthresholdz: {}\n", `2:1 thresholdz: there is no member "thresholdz"; did you mean "thresholds"?`, true},
 	"unknown member in a step": {"name: a\nsteps:\n  - step: liveness\n    onDemand: true\n", `4:5 steps[0].onDemand: there is no member "onDemand"`, true},
 	"twice":                    {"name: a\nkya: {enabled: true}\nname: b\n", `3:1 name: "name" stands here twice; the first is in line 1`, false},
+	"other letters in JSON":    {"{\"name\": \"a\", \"description\": \"日é😀\", \"b\": 1}", `1:37 b: there is no member "b"`, true},
 	"twice in JSON":            {"{\"name\": \"a\",\n \"name\": \"b\"}", `2:2 name: "name" stands here twice`, false},
 	"list for a mapping":       {"- name: a\n", `1:1 : a mapping with members is needed`, true},
 	"mapping for a list":       {"name: a\nsteps: {step: ocr}\n", `2:8 steps: a list is needed`, true},
@@ -234,6 +235,9 @@ func TestHostileTextsAreRefusedSoon(t *testing.T) {
 		"long words":         "name: a\ndocument: {accepted_countries: [" + strings.Repeat("F, FR, FRAN, "+strings.Repeat("x", 700)+", ", 70) + "]}",
 		"a long member":      "name: a\n" + strings.Repeat("x", 1000) + ": 1",
 		"a long code":        "name: a\nhard_rules: [{effect: review, code: " + strings.Repeat("x", 200_000) + "}]",
+		"values of one line": `{"name": [` + strings.Repeat("1,", 125_000) + `1]}`,
+		"rules of one line":  `{"name": "a", "rules": [` + strings.TrimSuffix(strings.Repeat(`{"name": "x", "then": "review", "when": "'`+strings.Repeat("x", 1200)+`' == '' && wrong"},`, 195), ",") + `]}`,
+		"words of one line":  `{"name": "a", "rules": [{"name": "x", "then": "review", "when": "document.type in [` + strings.Repeat("'x',", 900) + `'x']"}]}`,
 		"names within names": "name: a\nrules: [{name: x, then: review, when: '" + strings.Repeat("a.", 2000) + "b'}]",
 	}
 	for name, text := range texts {

@@ -7,21 +7,48 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// source is a text in lines, each of which is taken apart once: minified JSON is one long line with many conditions in it.
+type source struct {
+	text  []byte
+	lines []line
+}
+
+// line is one line in characters; blank from end on.
+type line struct {
+	runes []rune
+	end   int
+}
+
+// line gives one from 0; what is beyond the last is empty.
+func (s *source) line(i int) line {
+	if s.lines == nil {
+		for text := range strings.SplitSeq(string(s.text), "\n") {
+			l := line{runes: []rune(text)}
+			for l.end = len(l.runes); l.end > 0 && strings.ContainsRune(" \t\r", l.runes[l.end-1]); l.end-- {
+			}
+			s.lines = append(s.lines, l)
+		}
+	}
+	if i >= len(s.lines) {
+		return line{}
+	}
+	return s.lines[i]
+}
+
 // within finds the place in the text that a place of a scalar's value came from, whatever the scalar's style: quotes, escapes, folded or literal blocks.
 // Where the two cannot be laid side by side it is the scalar's own place.
-func within(text []byte, n *yaml.Node, at place) (line, column int) {
-	lines := strings.Split(string(text), "\n")
-	s := &scalar{lines: lines, line: n.Line - 1, column: n.Column - 1, style: n.Style}
-	if s.line >= len(lines) {
+func (s *source) within(n *yaml.Node, at place) (line, column int) {
+	c := &scalar{source: s, line: n.Line - 1, column: n.Column - 1, style: n.Style}
+	if c.beyond() {
 		return n.Line, n.Column
 	}
-	s.enter()
+	c.enter()
 	here := place{1, 1}
 	for _, r := range n.Value {
 		if here == at {
 			break
 		}
-		if !s.pass(r) {
+		if !c.pass(r) {
 			return n.Line, n.Column
 		}
 		here.column++
@@ -29,25 +56,31 @@ func within(text []byte, n *yaml.Node, at place) (line, column int) {
 			here = place{here.line + 1, 1}
 		}
 	}
-	s.settle()
-	return s.line + 1, s.column + 1
+	c.settle()
+	return c.line + 1, c.column + 1
 }
 
 // scalar goes through the source of a scalar.
 type scalar struct {
-	lines        []string
+	source       *source
 	line, column int // the next character, from 0; column in characters
 	style        yaml.Style
 }
 
+// beyond says that the text is over.
+func (s *scalar) beyond() bool {
+	s.source.line(s.line)
+	return s.line >= len(s.source.lines)
+}
+
 // rest is what is left of the line.
 func (s *scalar) rest() []rune {
-	if s.line >= len(s.lines) {
-		return nil
-	}
-	runes := []rune(s.lines[s.line])
+	runes := s.source.line(s.line).runes
 	return runes[min(s.column, len(runes)):]
 }
+
+// blank says that nothing but blanks is left of the line.
+func (s *scalar) blank() bool { return s.column >= s.source.line(s.line).end }
 
 // enter goes to the first character of the value.
 func (s *scalar) enter() {
@@ -63,7 +96,7 @@ func (s *scalar) enter() {
 func (s *scalar) nextLine() {
 	s.line++
 	s.column = 0
-	for s.line < len(s.lines) && strings.TrimSpace(s.lines[s.line]) == "" {
+	for !s.beyond() && s.blank() {
 		s.line++
 	}
 	s.skipBlanks()
@@ -80,12 +113,13 @@ func (s *scalar) skipBlanks() {
 
 // settle goes over what is between lines to the next character of the value.
 func (s *scalar) settle() {
-	rest := strings.TrimRight(string(s.rest()), " \t\r")
-	if rest == "" && s.line+1 < len(s.lines) {
-		s.nextLine()
+	if s.blank() {
+		if s.line+1 < len(s.source.lines) {
+			s.nextLine()
+		}
 		return
 	}
-	if rest == `\` && s.style&yaml.DoubleQuotedStyle != 0 {
+	if s.style&yaml.DoubleQuotedStyle != 0 && s.rest()[0] == '\\' && s.column+1 >= s.source.line(s.line).end {
 		s.nextLine()
 	}
 }
@@ -93,7 +127,7 @@ func (s *scalar) settle() {
 // pass goes over the source of one character of the value; false where it does not fit.
 func (s *scalar) pass(r rune) bool {
 	if r == ' ' || r == '\n' {
-		if rest := s.rest(); len(rest) > 0 && rest[0] == ' ' && strings.TrimSpace(string(rest)) != "" {
+		if rest := s.rest(); len(rest) > 0 && rest[0] == ' ' && !s.blank() {
 			s.column++
 			return true
 		}
@@ -101,7 +135,7 @@ func (s *scalar) pass(r rune) bool {
 			s.column += 2
 			return true
 		}
-		if strings.TrimSpace(string(s.rest())) == "" {
+		if s.blank() {
 			s.nextLine() // a fold, or a line of a literal block; empty lines give further characters for which nothing is left
 		}
 		return true

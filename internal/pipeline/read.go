@@ -17,7 +17,7 @@ import (
 // reader fills a definition from nodes and remembers which node each member came from. It goes by the JSON names of the Go types; a member whose tag
 // has neither omitempty nor omitzero is needed.
 type reader struct {
-	text     []byte
+	source   *source
 	nodes    map[string]*yaml.Node // by path
 	problems []Problem
 }
@@ -211,7 +211,7 @@ func (r *reader) located(p Problem) Problem {
 		case n == nil:
 			p.Line, p.Column = 1, 1
 		case p.Line > 0 && path == p.Path:
-			p.Line, p.Column = within(r.text, n, place{p.Line, p.Column})
+			p.Line, p.Column = r.source.within(n, place{p.Line, p.Column})
 		default:
 			p.Line, p.Column = n.Line, n.Column
 		}

@@ -28,7 +28,7 @@ func Parse(text []byte, o Options) (*Definition, error) {
 	if len(problems) > 0 {
 		return nil, refused(problems)
 	}
-	r := &reader{text: text, nodes: map[string]*yaml.Node{}}
+	r := &reader{source: &source{text: text}, nodes: map[string]*yaml.Node{}}
 	d := r.definition(root)
 	_, found := examine(d, o)
 	problems = r.problems
@@ -169,18 +169,21 @@ type jsonNodes struct {
 	text    []byte
 	decoder *json.Decoder
 
-	offset, line, lineStart int // how far lines were counted
+	offset, line, column int // how far characters were counted: of the byte at offset, the column from 0
 }
 
-// place gives the position of a byte that is not before the last one asked for.
+// place gives the position of a byte that is not before the last one asked for. No byte is counted twice: minified JSON is one line of many values.
 func (b *jsonNodes) place(at int) (line, column int) {
 	for ; b.offset < at; b.offset++ {
-		if b.text[b.offset] == '\n' {
+		switch c := b.text[b.offset]; {
+		case c == '\n':
 			b.line++
-			b.lineStart = b.offset + 1
+			b.column = 0
+		case utf8.RuneStart(c):
+			b.column++
 		}
 	}
-	return b.line, utf8.RuneCount(b.text[b.lineStart:at]) + 1
+	return b.line, b.column + 1
 }
 
 func (b *jsonNodes) next() *yaml.Node {

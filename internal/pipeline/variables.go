@@ -16,7 +16,7 @@ import (
 type variable struct {
 	group, name string
 	kind        *cel.Type
-	step        StepName            // that makes it known; "": the request itself
+	step        StepName            // that makes it known; "": the request itself; StepDecision: what is looked up when everything else is done
 	factor      decision.FactorName // whose value it follows; "": of none
 	about       string
 	values      *vocabulary // what its text, its entries or its keys can be; nil: anything
@@ -101,6 +101,14 @@ func variables() []variable {
 	selfie := func(v *view) *FaceQuality { return v.unless(StepLiveness, v.facts.Liveness.Quality) }
 	portrait := func(v *view) *FaceQuality { return v.unless(StepOCR, v.facts.Portrait) }
 	score := func(q *FaceQuality) any { return q.Score }
+	signal := func(subjects func(*decision.Signals) int) func(v *view) (any, bool) {
+		return func(v *view) (any, bool) {
+			if v.in.Signals == nil {
+				return nil, false
+			}
+			return subjects(v.in.Signals) > 0, true
+		}
+	}
 	codes := func(q *FaceQuality) any { return listed(q.Codes) }
 	return []variable{
 		{"liveness", "state", cel.StringType, StepLiveness, "", "how far the step came", states, func(v *view) (any, bool) { return stateText(v.in.Liveness.State), true }},
@@ -146,6 +154,9 @@ func variables() []variable {
 		{"kya", "state", cel.StringType, StepKYA, "", "how far the step came", states, func(v *view) (any, bool) { return stateText(v.in.KYA.State), true }},
 		{"kya", "score", cel.DoubleType, StepKYA, decision.KYA, "0 to 1: how far the profile was confirmed", nil, ran(kya, func(v *view) any { return millionths(v.in.KYA.Score) })},
 		{"kya", "checks", statuses, StepKYA, "", "status of each check by its name", words(profileChecks...), ran(kya, func(v *view) any { return v.statuses(decision.KYA) })},
+
+		{"signals", "document_reused", cel.BoolType, StepDecision, "", "another subject of the tenant has brought a document of the same number, kind and issuer", nil, signal(func(s *decision.Signals) int { return s.Documents })},
+		{"signals", "image_reused", cel.BoolType, StepDecision, "", "another subject of the tenant has brought the very same picture", nil, signal(func(s *decision.Signals) int { return s.Images })},
 
 		{"request", "environment", cel.StringType, "", "", "of the key that asked", words(ekyc.Test, ekyc.Live), func(v *view) (any, bool) { return text(string(v.facts.Request.Environment)) }},
 		{"request", "country_hint", cel.StringType, "", "", "the country that the client named; absent for auto", countries, func(v *view) (any, bool) { return text(v.facts.Request.CountryHint) }},

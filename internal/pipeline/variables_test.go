@@ -70,6 +70,7 @@ func everything() *Facts {
 		Evidence: decision.Input{
 			Liveness:  decision.LivenessEvidence{State: decision.Ran, Zone: decision.ZoneLive, SpoofType: ekyc.SpoofNone, Checks: []ekyc.Check{{Name: "capture_quality", Status: ekyc.Pass}}},
 			FaceMatch: decision.FaceMatchEvidence{State: decision.Ran}, Document: decision.DocumentEvidence{State: decision.Ran}, KYA: decision.KYAEvidence{State: decision.Ran},
+			Signals: &decision.Signals{Documents: 1, Images: 1},
 		},
 		Document: DocumentFacts{Type: ekyc.Passport, Country: "FRA", IssuingCountry: "FRA", Nationality: "FRA", Age: &age, DaysToExpiry: &days},
 		Liveness: LivenessFacts{Method: "passive", Quality: &FaceQuality{}}, Portrait: &FaceQuality{},
@@ -131,8 +132,11 @@ func table() string {
 	b.WriteString("| variable | type | known after | what it is |\n|---|---|---|---|\n")
 	for _, v := range variables() {
 		after := string(v.step)
-		if after == "" {
+		switch v.step {
+		case "":
 			after = "the request"
+		case StepDecision:
+			after = "all steps"
 		}
 		about := v.about
 		if v.values != nil && !v.values.codes && len(v.values.words) <= mostTold {

@@ -25,7 +25,7 @@ var migrationFiles embed.FS
 // Migrations are the tables of keys and receipts.
 var Migrations = store.Migrations{Package: "receipt", Files: migrationFiles, Directory: "migrations"}
 
-// Sealer seals the private halves of keys. *vault.Keyring is one.
+// Sealer seals the private halves of keys. *keyring.Ring is one.
 type Sealer interface {
 	Seal(purpose string, plaintext []byte) ([]byte, error)
 	Open(purpose string, sealed []byte) ([]byte, error)
@@ -76,7 +76,7 @@ type Facts struct {
 	Program     string            // version of the program that decided
 	Salt        []byte            // 32 random bytes; nil for jobs that were submitted without, whose inputs are not committed to
 	Result      json.RawMessage   // with the members factors and decision_by_score
-	KeepFor     time.Duration     // 0: for good
+	KeepFor     time.Duration     // 0: for 30 days
 }
 
 // Issue signs what was decided, in the transaction that decides it. Errors: ErrGone when the subject was erased, ErrConflict when the job has
@@ -195,10 +195,13 @@ type row struct {
 	DropAt    *time.Time
 }
 
+// stillHeld is true of a receipt whose time is not over.
+const stillHeld = `(drop_at is null or drop_at > clock_timestamp() or subject_held(tenant_id, environment, subject_id))`
+
 // read gives the receipt of a number, the last for 0. Errors: ErrNotFound.
 func read(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, job ekyc.ID, sequence int) (row, error) {
 	rows, err := tx.Query(ctx, `select subject_id, body, signature, key_id, salt, drop_at from receipt
-		where tenant_id = $1 and environment = $2 and job_id = $3 and ($4 = 0 or sequence = $4) and (drop_at is null or drop_at > clock_timestamp())
+		where tenant_id = $1 and environment = $2 and job_id = $3 and ($4 = 0 or sequence = $4) and `+stillHeld+`
 		order by sequence desc limit 1`, scope.Tenant, scope.Environment, job, sequence)
 	if err != nil {
 		return row{}, fmt.Errorf("read a receipt: %w", err)

@@ -17,9 +17,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ekyc"
+	"ekyc/internal/keyring"
 	"ekyc/internal/receipt"
 	"ekyc/internal/store/storetest"
-	"ekyc/internal/vault"
 )
 
 func TestTheFirstUsesOfAllProcessesMakeOneKey(t *testing.T) {
@@ -111,6 +111,26 @@ func TestAKeyVerifiesOnlyWhatItSignedInItsTime(t *testing.T) {
 	wantReason(t, "by the next key alone", err, receipt.ReasonKeyUnknown)
 }
 
+// A clock that was fast when the key was made, and is right now, neither makes receipts that do not verify nor stops the rotation.
+func TestAClockThatIsSetBackSpoilsNoReceipt(t *testing.T) {
+	t.Parallel()
+	b := setup(t, receipt.Options{})
+	b.published()
+	if _, err := storetest.Owner(t, b.url).Exec(t.Context(), "update ekyc.receipt_key set created_at = now() + interval '1 hour'"); err != nil {
+		t.Fatal(err)
+	}
+	before, after := facts(b.subject()), facts(b.subject())
+	b.issue(before)
+	b.verify(b.get(before.Job, 0, false))
+	if _, err := b.processes[1].Rotate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.issue(after)
+	for _, job := range []ekyc.ID{before.Job, after.Job} {
+		b.verify(b.get(job, 0, false))
+	}
+}
+
 func TestThePrivateKeyIsSealed(t *testing.T) {
 	t.Parallel()
 	b := setup(t, receipt.Options{})
@@ -127,7 +147,7 @@ func TestThePrivateKeyIsSealed(t *testing.T) {
 			t.Fatal("the seed stands in the table")
 		}
 	}
-	other, err := vault.CreateKeyring(filepath.Join(t.TempDir(), "keyring.json"))
+	other, err := keyring.Create(filepath.Join(t.TempDir(), "keyring.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,8 +47,9 @@ func (s *Service) current(ctx context.Context, tx pgx.Tx) (signer, time.Time, er
 	return signer{id, private}, at.UTC(), err
 }
 
+// The moment is never before the key's beginning, which a clock that was set back since would give: such a receipt would verify nowhere.
 func readCurrent(ctx context.Context, tx pgx.Tx) (id string, sealed []byte, at time.Time, err error) {
-	err = tx.QueryRow(ctx, `select id, sealed, clock_timestamp() from receipt_key where retired_at is null`).Scan(&id, &sealed, &at)
+	err = tx.QueryRow(ctx, `select id, sealed, greatest(clock_timestamp(), created_at) from receipt_key where retired_at is null`).Scan(&id, &sealed, &at)
 	return id, sealed, at, err
 }
 
@@ -62,6 +63,7 @@ func (s *Service) open(id string, sealed []byte) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer clear(seed)
 	if len(seed) != ed25519.SeedSize {
 		return nil, ekyc.Errorf(ekyc.ErrInternal, "a receipts' key is malformed")
 	}
@@ -139,14 +141,14 @@ func listKeys(ctx context.Context, tx pgx.Tx) (KeySet, error) {
 	return set, nil
 }
 
-// Rotate ends the current key and makes the next, which signs from this moment on. It waits for receipts that are being issued.
+// Rotate ends the current key, destroys its private half, and makes the next, which signs from this moment on. It waits for receipts that are being issued.
 func (s *Service) Rotate(ctx context.Context) (KeySet, error) {
 	var set KeySet
 	err := s.db.AsSystem(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1)`, int64(rotation)); err != nil {
 			return fmt.Errorf("rotate the receipts' key: %w", err)
 		}
-		if _, err := tx.Exec(ctx, `update receipt_key set retired_at = clock_timestamp() where retired_at is null`); err != nil {
+		if _, err := tx.Exec(ctx, `update receipt_key set retired_at = greatest(clock_timestamp(), created_at), sealed = null where retired_at is null`); err != nil {
 			return fmt.Errorf("end the receipts' key: %w", err)
 		}
 		if err := s.insertKey(ctx, tx); err != nil {

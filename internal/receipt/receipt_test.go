@@ -124,6 +124,16 @@ func TestReceiptsOfJobsThatAreNotKeptGo(t *testing.T) {
 	}
 	_, err := b.processes[0].Get(t.Context(), b.scope, dropped.Job, 0, false)
 	wantCode(t, "past its time", err, ekyc.ErrNotFound)
+	err = b.processes[0].db.InTenant(t.Context(), b.scope, func(ctx context.Context, tx pgx.Tx) error {
+		of, err := b.processes[0].OfJobs(ctx, tx, b.scope, []ekyc.ID{dropped.Job, kept.Job})
+		if len(of) != 1 || len(of[kept.Job]) != 1 {
+			t.Errorf("past its time, of the jobs: %v", of)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := b.processes[0].Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"ekyc/internal/store"
 	"ekyc/internal/store/storetest"
 	"ekyc/internal/vault"
+	"ekyc/internal/vault/vaulttest"
 )
 
 var server *storetest.Server
@@ -41,24 +41,11 @@ type process struct {
 
 func setup(t *testing.T, o receipt.Options) *bundle {
 	t.Helper()
-	directory := t.TempDir()
-	keyring, err := vault.CreateKeyring(filepath.Join(directory, "keyring.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := vault.NewFiles(filepath.Join(directory, "files"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &bundle{t: t, url: server.URL(t), scope: ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Live}}
+	site := vaulttest.New(t, server)
+	b := &bundle{t: t, url: site.URL, scope: site.Scope}
 	for i := range b.processes {
-		db, err := store.Open(context.Background(), b.url, store.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(db.Close)
-		v := vault.New(db, keyring, files, vault.Options{})
-		b.processes[i] = process{receipt.New(db, v, keyring, o), db, v}
+		db, v := site.Process(t)
+		b.processes[i] = process{receipt.New(db, v, site.Ring, o), db, v}
 	}
 	return b
 }

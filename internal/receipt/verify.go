@@ -2,8 +2,6 @@ package receipt
 
 import (
 	"bytes"
-	"crypto/ed25519"
-	"encoding/base64"
 	"encoding/hex"
 
 	"github.com/go-json-experiment/json"
@@ -70,20 +68,8 @@ func Verify(text []byte, keys KeySet, reformatted bool) (*Verified, error) {
 	if err := v.read(d, reformatted); err != nil {
 		return nil, err
 	}
-	key, known := keys.find(v.KeyID)
-	if !known {
-		return nil, refuse(ReasonKeyUnknown, "the key %s is not among those given", v.KeyID)
-	}
-	public, err := key.public()
-	if err != nil {
-		return nil, refuse(ReasonKeyUnknown, "the key %s cannot be used: %s", v.KeyID, err)
-	}
-	signature, err := base64.StdEncoding.Strict().DecodeString(d.Signature)
-	if err != nil || len(signature) != ed25519.SignatureSize || !ed25519.Verify(public, v.Canonical, signature) {
-		return nil, refuse(ReasonSignature, "the signature does not fit: the receipt or the signature has been altered")
-	}
-	if !key.signedAt(v.IssuedAt) {
-		return nil, refuse(ReasonKeyTime, "the key was not in use at %s, when the receipt was issued", v.IssuedAt)
+	if err := verifySignature(v.Canonical, d.Signature, v.KeyID, v.IssuedAt, keys); err != nil {
+		return nil, err
 	}
 	return v, nil
 }

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,6 +14,7 @@ import (
 	"ekyc/internal/store"
 	"ekyc/internal/store/storetest"
 	"ekyc/internal/vault"
+	"ekyc/internal/vault/vaulttest"
 )
 
 var server *storetest.Server
@@ -37,22 +38,9 @@ const model, older = "87aacdfe57510db2+mesh2", "87aacdfe57510db2+mesh1"
 // setup is a subject with a reference photograph.
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	directory := t.TempDir()
-	keyring, err := vault.CreateKeyring(filepath.Join(directory, "keyring.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := vault.NewFiles(filepath.Join(directory, "files"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := store.Open(context.Background(), server.URL(t), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	v := vault.New(db, keyring, files, vault.Options{})
-	b := &bundle{reference.New(v), t, db, v, ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Live}, "", ""}
+	site := vaulttest.New(t, server)
+	db, v := site.Process(t)
+	b := &bundle{reference.New(db, v), t, db, v, site.Scope, "", ""}
 	b.subject, b.media = b.person()
 	return b
 }
@@ -85,7 +73,7 @@ func (b *bundle) must(work func(context.Context, pgx.Tx) error) {
 func (b *bundle) put(model, template string) {
 	b.t.Helper()
 	b.must(func(ctx context.Context, tx pgx.Tx) error {
-		return b.Put(ctx, tx, b.scope, b.subject, b.media, model, []byte(template))
+		return b.Put(ctx, tx, b.scope, b.subject, b.media, model, []byte(template), time.Hour)
 	})
 }
 
@@ -165,7 +153,7 @@ func TestATemplateGoesWithThePhotographAndWithTheSubject(t *testing.T) {
 		t.Errorf("%d templates of a person who was erased", n)
 	}
 	err := b.in(b.scope, func(ctx context.Context, tx pgx.Tx) error {
-		return b.Put(ctx, tx, b.scope, b.subject, b.media, model, []byte("x"))
+		return b.Put(ctx, tx, b.scope, b.subject, b.media, model, []byte("x"), time.Hour)
 	})
 	if ekyc.CodeOf(err) != ekyc.ErrGone {
 		t.Errorf("a template for a person who was erased: %v", err)
@@ -184,9 +172,62 @@ func TestTemplatesOfOthers(t *testing.T) {
 	}
 	_, foreign := b.person()
 	err := b.in(b.scope, func(ctx context.Context, tx pgx.Tx) error {
-		return b.Put(ctx, tx, b.scope, b.subject, foreign, model, []byte("x"))
+		return b.Put(ctx, tx, b.scope, b.subject, foreign, model, []byte("x"), time.Hour)
 	})
 	if ekyc.CodeOf(err) != ekyc.ErrNotFound {
 		t.Errorf("a template for somebody else's photograph: %v", err)
+	}
+}
+
+func TestTemplatesEnd(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	keep := func(d time.Duration) {
+		b.must(func(ctx context.Context, tx pgx.Tx) error {
+			return b.Put(ctx, tx, b.scope, b.subject, b.media, model, []byte("x"), d)
+		})
+	}
+	expect := func(what string, given bool, removed int) {
+		t.Helper()
+		if _, found, err := b.get(b.scope, model); err != nil || found != given {
+			t.Errorf("%s: given %v, %v", what, found, err)
+		}
+		if n, err := b.RemoveExpired(t.Context(), 10); err != nil || n != removed {
+			t.Errorf("%s: %d removed, %v", what, n, err)
+		}
+	}
+	keep(time.Hour)
+	expect("within its time", true, 0)
+	b.must(func(ctx context.Context, tx pgx.Tx) error {
+		n, err := b.Limit(ctx, tx, b.scope, 2*time.Hour, 10)
+		if n != 0 {
+			t.Error("more days have changed its end")
+		}
+		return err
+	})
+	b.must(func(ctx context.Context, tx pgx.Tx) error {
+		n, err := b.Limit(ctx, tx, b.scope, 0, 10)
+		if n != 1 {
+			t.Error("fewer days have not changed its end")
+		}
+		return err
+	})
+	if at, err := b.OldestExpired(t.Context()); err != nil || time.Since(at).Abs() > time.Minute {
+		t.Errorf("over since %s, %v", at, err)
+	}
+	expect("with fewer days", false, 1)
+	keep(-time.Minute)
+	b.must(func(ctx context.Context, tx pgx.Tx) error {
+		_, _, err := b.vault.PutHold(ctx, tx, b.scope, b.subject, vault.Hold{Reason: "case 1", KeyID: "ek_test"})
+		return err
+	})
+	expect("held", true, 0)
+	b.must(func(ctx context.Context, tx pgx.Tx) error {
+		_, err := b.vault.EndHold(ctx, tx, b.scope, b.subject)
+		return err
+	})
+	expect("released", false, 1)
+	if at, err := b.OldestExpired(t.Context()); err != nil || !at.IsZero() {
+		t.Errorf("over since %s, %v", at, err)
 	}
 }

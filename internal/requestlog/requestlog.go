@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"ekyc"
 	"ekyc/internal/store"
 )
@@ -44,6 +46,8 @@ type Entry struct {
 
 // Options tune a Log; the zero value serves.
 type Options struct {
+	// Keep says for how long a scope wants its lines kept: older ones are not given out. nil: all that are there are.
+	Keep   func(ctx context.Context, tx pgx.Tx, scope ekyc.Scope) (time.Duration, error)
 	Logger *slog.Logger // nil for slog.Default()
 }
 
@@ -58,6 +62,7 @@ const (
 // Log takes lines. It is safe for concurrent use.
 type Log struct {
 	db     *store.DB
+	keep   func(ctx context.Context, tx pgx.Tx, scope ekyc.Scope) (time.Duration, error)
 	logger *slog.Logger
 
 	mutex   sync.Mutex
@@ -75,7 +80,7 @@ func New(db *store.DB, o Options) *Log {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	l := &Log{db: db, logger: o.Logger, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
+	l := &Log{db: db, keep: o.Keep, logger: o.Logger, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	go l.run()
 	return l
 }

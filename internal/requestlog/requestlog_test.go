@@ -276,3 +276,22 @@ func TestPartitionsAreNoWayAroundThePolicies(t *testing.T) {
 		}
 	}
 }
+
+// Lines that came while the clock was years off do not keep the log from being written once it is right again.
+func TestAClockThatJumpedDoesNotStopTheLog(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for n, at := range []time.Duration{4 * 365 * 24 * time.Hour, -4 * 365 * 24 * time.Hour, 0} {
+		e := b.entry(n)
+		e.At = e.At.Add(at)
+		b.log.AddAsIs(e)
+	}
+	begun := time.Now().Add(-time.Hour)
+	var found []requestlog.Entry
+	for deadline := time.Now().Add(10 * time.Second); len(found) < 3 && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		found = b.query(t, b.scope, requestlog.Filter{From: begun})
+	}
+	if len(found) != 3 {
+		t.Errorf("%d of 3 lines are written: %+v", len(found), found)
+	}
+}

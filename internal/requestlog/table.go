@@ -24,6 +24,7 @@ const insertEntries = `
 
 // write inserts entries in one statement, and makes the partitions of their days where they are missing.
 func (l *Log) write(ctx context.Context, entries []Entry) error {
+	entries = timely(entries, time.Now())
 	err := l.insert(ctx, entries)
 	if p, ok := errors.AsType[*pgconn.PgError](err); ok && p.Code == "23514" && strings.HasPrefix(p.Message, "no partition") {
 		if err := l.makeDays(ctx, entries); err != nil {
@@ -32,6 +33,28 @@ func (l *Log) write(ctx context.Context, entries []Entry) error {
 		err = l.insert(ctx, entries)
 	}
 	return err
+}
+
+// Days further away than this are no partition's; see request_log_make_day, which knows a day more either way.
+const (
+	mostAhead  = 30 * 24 * time.Hour
+	mostBehind = 399 * 24 * time.Hour
+)
+
+// timely gives the present to entries of a time that has no partition: a clock that was wrong when they came, and is right now, would keep them and
+// everything behind them from ever being written.
+func timely(entries []Entry, now time.Time) []Entry {
+	strange := func(e Entry) bool { return e.At.Sub(now) > mostAhead || now.Sub(e.At) > mostBehind }
+	if !slices.ContainsFunc(entries, strange) {
+		return entries
+	}
+	entries = slices.Clone(entries)
+	for i := range entries {
+		if strange(entries[i]) {
+			entries[i].At = now
+		}
+	}
+	return entries
 }
 
 func (l *Log) insert(ctx context.Context, entries []Entry) error {
@@ -154,6 +177,15 @@ func (l *Log) page(ctx context.Context, scope ekyc.Scope, f Filter, size int) (p
 		low, high = f.Status, f.Status
 	}
 	err = l.db.InTenant(ctx, scope, func(ctx context.Context, tx pgx.Tx) error {
+		if l.keep != nil {
+			d, err := l.keep(ctx, tx, scope)
+			if err != nil {
+				return err
+			}
+			if first := time.Now().Add(-d); from.Before(first) {
+				from = first
+			}
+		}
 		rows, err := tx.Query(ctx, readEntries, scope.Tenant, scope.Environment, from, to, low, high, f.Code, f.Route, f.KeyID, f.After, size)
 		if err != nil {
 			return err

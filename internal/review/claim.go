@@ -4,15 +4,20 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 
 	"ekyc"
+	"ekyc/internal/vault"
 )
 
 // Claim locks a review for one reviewer, for a while (0: 15 minutes); its holder extends the claim by claiming again. Of any number who claim at once
-// one holds it. Errors: ErrNotFound, ErrInvalidArgument, ErrConflict with the detail "reason".
+// one holds it. Errors: ErrNotFound, ErrGone once the subject is erased, ErrInvalidArgument, ErrConflict with the detail "reason".
 func (s *Service) Claim(ctx context.Context, scope ekyc.Scope, id ekyc.ID, who Who, life time.Duration) (Review, error) {
 	if life == 0 {
 		life = DefaultClaim
@@ -30,8 +35,9 @@ func (s *Service) Claim(ctx context.Context, scope ekyc.Scope, id ekyc.ID, who W
 			kind = ActExtended
 		case r.State == Claimed:
 			return conflict(ReasonClaimed, "the review is claimed by another").With("until", r.ClaimUntil.UTC().Format(time.RFC3339))
-		case r.ProposalAct != nil && bytes.Equal(r.ProposalHash, hash):
-			return conflict(ReasonSameReviewer, "another reviewer than the first must decide this review")
+		}
+		if err := s.another(ctx, tx, r, who); err != nil {
+			return err
 		}
 		number, err := s.append(ctx, tx, r, who, hash, act{Kind: kind})
 		if err != nil {
@@ -41,6 +47,33 @@ func (s *Service) Claim(ctx context.Context, scope ekyc.Scope, id ekyc.ID, who W
 			r.TenantID, r.Environment, r.ID, number, r.Now.Add(life))
 		return err
 	})
+}
+
+// another refuses who has proposed what a second reviewer is asked for. It is the same person however the backends write the name: in other cases, in
+// another form of Unicode, or with characters that nobody sees.
+func (s *Service) another(ctx context.Context, tx pgx.Tx, r row, who Who) error {
+	if r.ProposalAct == nil {
+		return nil
+	}
+	first, err := s.vault.Open(ctx, tx, r.scope(), "", reviewerOf(r.ID, *r.ProposalAct), r.ProposalReviewer)
+	if err != nil {
+		return fmt.Errorf("open the reviewer of a review: %w", err)
+	}
+	if spelt(string(first)) == spelt(who.Reviewer) {
+		return conflict(ReasonSameReviewer, "another reviewer than the first must decide this review")
+	}
+	return nil
+}
+
+// spelt is what a name has in common with its other spellings.
+func spelt(name string) string {
+	seen := strings.Map(func(c rune) rune {
+		if unicode.In(c, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
+			return -1
+		}
+		return c
+	}, norm.NFKC.String(name))
+	return norm.NFKC.String(cases.Fold().String(strings.Join(strings.Fields(seen), " ")))
 }
 
 // Release gives a claimed review back into the queue. Errors: those of Claim.
@@ -73,6 +106,9 @@ func (s *Service) change(ctx context.Context, scope ekyc.Scope, id ekyc.ID, who 
 		r, err := s.locked(ctx, tx, scope, id)
 		if err != nil {
 			return err
+		}
+		if r.ErasedAt != nil {
+			return vault.Erased(*r.ErasedAt)
 		}
 		if err := f(ctx, tx, r, hash); err != nil {
 			return err

@@ -159,6 +159,25 @@ func TestOverrides(t *testing.T) {
 	}
 }
 
+// One person is no second pair of eyes under another spelling of the same name.
+func TestTheSecondReviewerIsNoOtherSpellingOfTheFirst(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.set(review.SecondAlways)
+	id := b.open(b.aCase())
+	b.decide(id, review.Who{KeyID: first.KeyID, Reviewer: "José Ruiz"}, reject)
+	for what, name := range map[string]string{
+		"capitals": "JOSÉ RUIZ", "decomposed": "Jose\u0301 Ruiz", "zero width": "José\u200b Ruiz", "no-break space": "José\u00a0Ruiz", "two spaces": "José  Ruiz",
+		"full width": "Ｊosé Ruiz", "soft hyphen": "José Ru\u00adiz", "filler": "José Ruiz\u3164", "selector": "José Ruiz\ufe0f",
+	} {
+		_, err := b.processes[0].Claim(t.Context(), b.scope, id, review.Who{KeyID: second.KeyID, Reviewer: name}, 0)
+		wantReason(t, what, err, review.ReasonSameReviewer)
+	}
+	if r := b.decide(id, review.Who{KeyID: first.KeyID, Reviewer: "Josefa Ruiz"}, reject); r.State != review.Decided {
+		t.Errorf("after another: %+v", r)
+	}
+}
+
 func TestASecondReviewerMustAgree(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

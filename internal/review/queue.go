@@ -26,7 +26,7 @@ type Case struct {
 	WorkflowVersion int
 	WorkflowHash    string
 	CallbackURL     string        // "" for none; personal data
-	HeldFor         time.Duration // how long what a reviewer needs is there; 0: it is kept
+	HeldFor         time.Duration // how long what a reviewer needs is there; 0: for 30 days
 }
 
 func callbackOf(id ekyc.ID) string { return string(id) + "/callback" }
@@ -86,6 +86,7 @@ type row struct {
 	HeldUntil       *time.Time
 	Acts            int
 	ClosedAt        *time.Time
+	ErasedAt        *time.Time
 	Now             time.Time
 
 	ClaimAct      *int
@@ -97,7 +98,7 @@ type row struct {
 
 	ProposalAct      *int
 	ProposalDecision *ekyc.Decision
-	ProposalHash     []byte
+	ProposalReviewer []byte
 
 	OutcomeAct       *int
 	OutcomeAt        *time.Time
@@ -109,17 +110,21 @@ type row struct {
 	OutcomeOverruled []string
 }
 
+// over is true of a review, called r, whose time is over: nothing of it is kept any more, unless its subject is held.
+const over = `(r.held_until is not null and r.held_until <= now() and not subject_held(r.tenant_id, r.environment, r.subject_id))`
+
 // selection gives rows of a review called r. A claim or a time that has run out is over, whether the sweep has come by or not.
 const selection = `
 	select r.tenant_id, r.environment, r.id, r.job_id, r.subject_id, r.workflow, r.workflow_version, r.workflow_hash, r.score, r.reasons,
-		case when r.state = 'open' and r.held_until <= clock_timestamp() then 'withdrawn' when r.state = 'open' and r.claim_until > clock_timestamp() then 'claimed'
+		case when r.state = 'open' and ` + over + ` then 'withdrawn' when r.state = 'open' and r.claim_until > clock_timestamp() then 'claimed'
 			else r.state end as state,
-		r.contested, r.callback, r.opened_at, r.due_at, r.held_until, r.acts, r.closed_at, clock_timestamp() as now,
+		r.contested, r.callback, r.opened_at, r.due_at, r.held_until, r.acts, r.closed_at, s.erased_at, clock_timestamp() as now,
 		r.claim_act, r.claim_until, c.at as claim_at, c.key_id as claim_key, c.reviewer as claim_reviewer, c.reviewer_hash as claim_hash,
-		r.proposal_act, p.decision as proposal_decision, p.reviewer_hash as proposal_hash,
+		r.proposal_act, p.decision as proposal_decision, p.reviewer as proposal_reviewer,
 		r.outcome_act, o.at as outcome_at, o.key_id as outcome_key, o.reviewer as outcome_reviewer, o.decision as outcome_decision,
 		o.reason_code as outcome_reason, o.override as outcome_override, o.overruled as outcome_overruled
 	from review r
+	left join subject s on s.tenant_id = r.tenant_id and s.environment = r.environment and s.id = r.subject_id
 	left join review_act c on c.tenant_id = r.tenant_id and c.environment = r.environment and c.review_id = r.id and c.number = r.claim_act
 	left join review_act p on p.tenant_id = r.tenant_id and p.environment = r.environment and p.review_id = r.id and p.number = r.proposal_act
 	left join review_act o on o.tenant_id = r.tenant_id and o.environment = r.environment and o.review_id = r.id and o.number = r.outcome_act
@@ -162,7 +167,7 @@ func (s *Service) open(ctx context.Context, tx pgx.Tx, r row) (Review, error) {
 	out := Review{
 		ID: r.ID, Scope: r.scope(), Job: r.JobID, Subject: r.SubjectID, State: r.State, Score: decision.Points(r.Score), Reasons: r.Reasons,
 		Workflow: r.Workflow, WorkflowVersion: r.WorkflowVersion, WorkflowHash: r.WorkflowHash, OpenedAt: r.OpenedAt, DueAt: r.DueAt, HeldUntil: r.HeldUntil,
-		AwaitsSecond: r.ProposalAct != nil, Contested: r.Contested, ClosedAt: r.ClosedAt,
+		AwaitsSecond: r.ProposalAct != nil, Contested: r.Contested, ClosedAt: r.ClosedAt, ErasedAt: r.ErasedAt,
 	}
 	who := func(act int, key *string, sealed []byte) (Who, error) {
 		name, err := s.vault.Open(ctx, tx, out.Scope, "", reviewerOf(r.ID, act), sealed)
@@ -232,10 +237,10 @@ type Filter struct {
 // conditions choose by state, in a way that the queue's index serves.
 var conditions = map[State]string{
 	"":        "",
-	Open:      " and r.state = 'open' and (r.claim_until is null or r.claim_until <= clock_timestamp()) and (r.held_until is null or r.held_until > clock_timestamp())",
-	Claimed:   " and r.state = 'open' and r.claim_until > clock_timestamp() and (r.held_until is null or r.held_until > clock_timestamp())",
+	Open:      " and r.state = 'open' and (r.claim_until is null or r.claim_until <= clock_timestamp()) and not " + over,
+	Claimed:   " and r.state = 'open' and r.claim_until > clock_timestamp() and not " + over,
 	Decided:   " and r.state = 'decided'",
-	Withdrawn: " and (r.state = 'withdrawn' or r.state = 'open' and r.held_until <= clock_timestamp())",
+	Withdrawn: " and (r.state = 'withdrawn' or r.state = 'open' and " + over + ")",
 }
 
 const (

@@ -76,13 +76,14 @@ type Review struct {
 	WorkflowHash    string
 	OpenedAt        time.Time
 	DueAt           *time.Time
-	HeldUntil       *time.Time // when what a reviewer needs goes; nil: it is kept
+	HeldUntil       *time.Time // when what a reviewer needs goes; nil: at no time
 	AwaitsSecond    bool       // one reviewer has decided, and another is needed
 	Contested       bool       // two disagreed
 	Claim           *Claim     // of a claimed review
 	Outcome         *Outcome   // of a decided review
 	ClosedAt        *time.Time
-	Acts            []Act // of Get only
+	ErasedAt        *time.Time // when its subject was erased; nil: it was not
+	Acts            []Act      // of Get only
 }
 
 // Who acts: an API key, and what its owner calls the reviewer. The latter is personal data of one of the tenant's people.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"ekyc/internal/store"
 	"ekyc/internal/store/storetest"
 	"ekyc/internal/vault"
+	"ekyc/internal/vault/vaulttest"
 	"ekyc/internal/webhook"
 )
 
@@ -49,25 +49,12 @@ type process struct {
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	directory := t.TempDir()
-	keyring, err := vault.CreateKeyring(filepath.Join(directory, "keyring.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := vault.NewFiles(filepath.Join(directory, "files"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &bundle{t: t, url: server.URL(t), scope: ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Live}, verdict: review.Verdict{ByScore: ekyc.Review}}
+	site := vaulttest.New(t, server)
+	b := &bundle{t: t, url: site.URL, scope: site.Scope, verdict: review.Verdict{ByScore: ekyc.Review}}
 	b.owner = storetest.Owner(t, b.url)
 	for i := range b.processes {
-		db, err := store.Open(context.Background(), b.url, store.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(db.Close)
-		v := vault.New(db, keyring, files, vault.Options{})
-		hooks := webhook.New(db, v, keyring, webhook.Options{Logger: slog.New(slog.DiscardHandler)})
+		db, v := site.Process(t)
+		hooks := webhook.New(db, v, site.Ring, webhook.Options{Logger: slog.New(slog.DiscardHandler)})
 		client, err := queue.New(db, queue.Options{Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)

@@ -6,35 +6,59 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"ekyc"
 )
 
-const sweepBatch = 1000
+const (
+	sweepBatch        = 1000
+	retentionOfBefore = 30 * 24 * time.Hour // of what was opened without an end
+)
 
-// Sweep withdraws the reviews of jobs that are no longer held, and drops what was sealed of these.
+// Limit brings the end of a scope's reviews forward to so long after each was opened, for at most so many, and gives how many it changed.
+func (s *Service) Limit(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, d time.Duration, most int) (int, error) {
+	tag, err := tx.Exec(ctx, `update review set held_until = opened_at + $3::interval where tenant_id = $1 and environment = $2 and id in (
+			select id from review where tenant_id = $1 and environment = $2 and not swept and held_until > opened_at + $3::interval
+			order by held_until desc limit $4 for no key update)`,
+		scope.Tenant, scope.Environment, d, most)
+	if err != nil {
+		return 0, fmt.Errorf("bring the end of reviews forward: %w", err)
+	}
+	return int(tag.RowsAffected()), nil
+}
+
+// sweepOver closes what was open, and drops what was sealed and found, of reviews whose time is over. It looks at each once.
+const sweepOver = `
+	with ended as (
+		select tenant_id, environment, id, state from review r where not swept and ` + over + ` order by held_until limit $1 for update skip locked),
+	closed as (
+		update review r set swept = true, callback = null, reasons = '{}', state = case when e.state = 'open' then 'withdrawn' else r.state end,
+			acts = r.acts + (e.state = 'open')::int, claim_act = case when e.state <> 'open' then r.claim_act end, claim_until = case when e.state <> 'open' then r.claim_until end,
+			proposal_act = case when e.state <> 'open' then r.proposal_act end, closed_at = coalesce(r.closed_at, r.held_until)
+		from ended e where r.tenant_id = e.tenant_id and r.environment = e.environment and r.id = e.id
+		returning r.tenant_id, r.environment, r.id, r.acts, r.closed_at, e.state as before),
+	silenced as (
+		update review_act a set comment = null from ended e
+		where a.tenant_id = e.tenant_id and a.environment = e.environment and a.review_id = e.id and a.comment is not null),
+	noted as (
+		insert into review_act (tenant_id, environment, review_id, number, kind, at)
+		select tenant_id, environment, id, acts, 'withdrawn', closed_at from closed where before = 'open')
+	select count(*) from ended`
+
+// Sweep withdraws the reviews of jobs whose time is over, and drops what was sealed and found of these. One that a program of before there
+// were ends has opened gets one.
 func (s *Service) Sweep(ctx context.Context) error {
-	for _, statement := range []string{
-		`with closed as (
-			update review set state = 'withdrawn', acts = acts + 1, claim_act = null, claim_until = null, proposal_act = null, closed_at = held_until
-			where (tenant_id, environment, id) in (select tenant_id, environment, id from review
-				where state = 'open' and held_until <= clock_timestamp() order by held_until limit $1 for update skip locked)
-			returning tenant_id, environment, id, acts, closed_at)
-		insert into review_act (tenant_id, environment, review_id, number, kind, at) select tenant_id, environment, id, acts, 'withdrawn', closed_at from closed`,
-		`update review_act set comment = null where (tenant_id, environment, review_id, number) in (
-			select a.tenant_id, a.environment, a.review_id, a.number from review r
-			join review_act a on a.tenant_id = r.tenant_id and a.environment = r.environment and a.review_id = r.id
-			where r.held_until <= clock_timestamp() and a.comment is not null limit $1)`,
-		`update review set callback = null where (tenant_id, environment, id) in (select tenant_id, environment, id from review
-			where held_until <= clock_timestamp() and callback is not null limit $1 for update skip locked)`,
-	} {
-		for changed := int64(sweepBatch); changed == sweepBatch; {
-			err := s.db.AsSystem(ctx, func(ctx context.Context, tx pgx.Tx) error {
-				tag, err := tx.Exec(ctx, statement, sweepBatch)
-				changed = tag.RowsAffected()
-				return err
-			})
-			if err != nil {
-				return fmt.Errorf("sweep reviews: %w", err)
-			}
+	_, err := s.db.SystemPool().Exec(ctx, `update review set held_until = opened_at + $1::interval where (tenant_id, environment, id) in (
+		select tenant_id, environment, id from review where held_until is null limit $2 for no key update skip locked)`, retentionOfBefore, sweepBatch)
+	if err != nil {
+		return fmt.Errorf("give reviews an end: %w", err)
+	}
+	for swept := sweepBatch; swept == sweepBatch; {
+		err := s.db.AsSystem(ctx, func(ctx context.Context, tx pgx.Tx) error {
+			return tx.QueryRow(ctx, sweepOver, sweepBatch).Scan(&swept)
+		})
+		if err != nil {
+			return fmt.Errorf("sweep reviews: %w", err)
 		}
 	}
 	return nil
@@ -56,7 +80,7 @@ func (s *Service) Backlog(ctx context.Context) (Backlog, error) {
 	err := s.db.SystemPool().QueryRow(ctx, `
 		select count(*) filter (where claim_until is null or claim_until <= now), count(*) filter (where claim_until > now), count(*) filter (where contested),
 			count(*) filter (where due_at <= now), coalesce(extract(epoch from max(now - opened_at)), 0)
-		from review, clock_timestamp() now where state = 'open' and (held_until is null or held_until > now)`).
+		from review r, clock_timestamp() now where state = 'open' and not `+over).
 		Scan(&b.Open, &b.Claimed, &b.Contested, &b.Overdue, &oldest)
 	if err != nil {
 		return Backlog{}, fmt.Errorf("count the reviews that wait: %w", err)

@@ -131,16 +131,10 @@ var editable = []string{"date_of_birth", "date_of_expiry", "surname", "document_
 
 // editField erases one printed field and writes another value, in a neighbouring typeface and not quite in line.
 func (f *forger) editField() bool {
-	var at []int
-	for i, t := range f.side.texts {
-		if slices.Contains(editable, t.field) {
-			at = append(at, i)
-		}
-	}
-	if len(at) == 0 {
+	t, ok := f.editableText()
+	if !ok {
 		return false
 	}
-	t := f.side.texts[pick(f.rand, at)]
 	before := f.document.Fields[t.field]
 	after, shown := f.changed(t.field)
 	k := t.style

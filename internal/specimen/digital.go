@@ -116,7 +116,7 @@ func (e *retoucher) mean(box vision.Rect) (c [3]float64) {
 // editableText chooses a printed field that is worth forging.
 func (f *forger) editableText() (printed, bool) {
 	var able []printed
-	for _, t := range f.side.texts {
+	for _, t := range f.side.placed(f.canvas) {
 		if slices.Contains(editable, t.field) {
 			able = append(able, t)
 		}
@@ -213,7 +213,7 @@ func (e *retoucher) letter(text string, x, y float64, k style, ink [3]float64, s
 // clone copies characters of one field over another, or unprinted ground over the end of one, shifted by whole pixels.
 func (e *retoucher) clone() bool {
 	var able []printed
-	for _, t := range e.side.texts {
+	for _, t := range e.side.placed(e.canvas) {
 		if t.field != "" && len(t.text) >= 4 && t.style.align == 0 {
 			able = append(able, t)
 		}

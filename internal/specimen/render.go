@@ -2,6 +2,7 @@ package specimen
 
 import (
 	"math"
+	"slices"
 
 	"ekyc"
 	"ekyc/internal/document/barcode"
@@ -60,12 +61,8 @@ func (d *Document) Render(sideIndex int, dpi float64) (*Rendering, error) {
 		d.placePortrait(c, s, d.spec.Portrait)
 		out.add(c, regionPortrait, s.portrait)
 	}
-	var box vision.Rect
-	for _, t := range s.texts {
-		if t.follows > 0 {
-			t.x, t.room = box.X1+t.follows, max(t.room-box.Width(), t.room/4)
-		}
-		box = c.text(t.text, t.x, t.y, s.narrowed(c, t))
+	for _, t := range s.placed(c) {
+		box := c.text(t.text, t.x, t.y, t.style)
 		if t.field != "" {
 			out.add(c, t.field, box)
 		}
@@ -83,6 +80,23 @@ func (d *Document) Render(sideIndex int, dpi float64) (*Rendering, error) {
 	}
 	s.overlay(c)
 	return out, nil
+}
+
+// placed gives the texts where and as large as they stand: some follow the one before, some are narrowed.
+func (s *side) placed(c *canvas) []printed {
+	out := slices.Clone(s.texts)
+	var box vision.Rect
+	for i, t := range out {
+		if t.follows > 0 {
+			t.x, t.room = box.X1+t.follows, max(t.room-box.Width(), t.room/4)
+		}
+		t.style = s.narrowed(c, t)
+		width := c.width(t.text, t.style)
+		box.X0 = t.x - width*t.style.align
+		box.X1 = box.X0 + width
+		out[i] = t
+	}
+	return out
 }
 
 // narrowed is the style of a line, made smaller where the line would run over the edge of the side

@@ -273,6 +273,56 @@ func TestAttacksTellTheirTruth(t *testing.T) {
 	}
 }
 
+// TestAForgedFieldIsChangedWhereItStands: values that follow their caption, too, are written anew in their own place.
+func TestAForgedFieldIsChangedWhereItStands(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []Kind{LicenceAAMVA, Passport} {
+		for seed := range uint64(4) {
+			d := generate(t, Spec{Kind: kind, Seed: seed})
+			spec := small
+			spec.Seed = seed
+			genuine, err := d.Photograph(0, spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			honest, err := decoded(genuine)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, attack := range []AttackKind{FieldEdited, FieldRetouched} {
+				p, err := d.Attack(attack, spec, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				forged, err := decoded(p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				const plain = 40 // grey levels: more than compression does
+				inside, all := 0, 0
+				for y := range forged.Height {
+					for x := range forged.Width {
+						at := 3 * (y*forged.Width + x)
+						if math.Abs(float64(forged.Pix[at])-float64(honest.Pix[at])) < plain {
+							continue
+						}
+						all++
+						if slices.ContainsFunc(p.Truth.Regions, func(r Region) bool {
+							b := r.Quad.Bounds().Expand(2)
+							return r.Name == p.Truth.Forgery.Field && float64(x) > b.X0 && float64(x) < b.X1 && float64(y) > b.Y0 && float64(y) < b.Y1
+						}) {
+							inside++
+						}
+					}
+				}
+				if all == 0 || 2*inside < all {
+					t.Errorf("%s of %s, seed %d: %d of %d changed pixels lie on the field", attack, kind, seed, inside, all)
+				}
+			}
+		}
+	}
+}
+
 // TestAForgedDocumentShowsItsOtherSide: a field that was changed on the front of a card is stated by the zone on its back.
 func TestAForgedDocumentShowsItsOtherSide(t *testing.T) {
 	t.Parallel()

@@ -32,12 +32,13 @@ var bootstrap string
 const migrationLock = 0x656b7963 // "ekyc"
 
 // Migrate makes the roles and brings every package's tables up to date; a second process waits for the first. The URL's login
-// must be able to create roles, or be a member of all three.
+// must be able to create roles, or be a member of all three. Errors: ErrUnavailable; ErrConflict while a backup is being restored.
 func Migrate(ctx context.Context, url string, list ...Migrations) error {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return ekyc.Errorf(ekyc.ErrInvalidArgument, "the database URL cannot be parsed")
 	}
+	config.ConnectTimeout = connectTimeout
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return ekyc.Errorf(ekyc.ErrUnavailable, "the database cannot be reached").Because(err)
@@ -45,6 +46,9 @@ func Migrate(ctx context.Context, url string, list ...Migrations) error {
 	defer conn.Close(context.WithoutCancel(ctx))
 	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", migrationLock); err != nil {
 		return fmt.Errorf("wait for other migrations: %w", err)
+	}
+	if err := RefuseRestoring(ctx, conn); err != nil {
+		return err
 	}
 	if _, err := conn.Exec(ctx, bootstrap); err != nil {
 		return fmt.Errorf("make roles and schemas: %w", err)

@@ -183,6 +183,7 @@ func (p *Private) ids() (uid, gid int) {
 // as makes a command run as the server's user.
 func (p *Private) as(c *exec.Cmd) *exec.Cmd {
 	c.Dir = p.directory
+	c.Env = environment()
 	c.SysProcAttr = &syscall.SysProcAttr{}
 	if uid, gid := p.ids(); uid != os.Geteuid() {
 		c.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}

@@ -38,7 +38,8 @@ type DB struct {
 	service, system *pgxpool.Pool
 }
 
-// Open connects with a URL or keyword string whose login is a member of the service and system roles. Errors: ErrUnavailable.
+// Open connects with a URL or keyword string whose login is a member of the service and system roles. Errors: ErrUnavailable; ErrConflict while a
+// backup is being restored.
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	service, err := openPool(ctx, url, RoleService, orDefault(o.ServiceConns, 16), o.Tracer)
 	if err != nil {
@@ -49,7 +50,30 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		service.Close()
 		return nil, err
 	}
-	return &DB{service, system}, nil
+	db := &DB{service, system}
+	if err := RefuseRestoring(ctx, system); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// RestoringSchema is there from before the first statement of a restore until after the last one of it. In between, tables have neither row-level
+// security nor triggers.
+const RestoringSchema = "ekyc_restoring"
+
+// RefuseRestoring refuses a database whose restore is under way, or was killed. Errors: ErrConflict, ErrUnavailable.
+func RefuseRestoring(ctx context.Context, db interface {
+	QueryRow(ctx context.Context, statement string, arguments ...any) pgx.Row
+}) error {
+	var restoring bool
+	if err := db.QueryRow(ctx, "select to_regnamespace($1) is not null", RestoringSchema).Scan(&restoring); err != nil {
+		return ekyc.Errorf(ekyc.ErrUnavailable, "the database does not answer").Because(err)
+	}
+	if restoring {
+		return ekyc.Errorf(ekyc.ErrConflict, "the restore of a backup into this database is under way or was broken off: wait for it, or run it again")
+	}
+	return nil
 }
 
 func orDefault(n, fallback int32) int32 {

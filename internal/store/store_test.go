@@ -3,8 +3,10 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -205,6 +207,15 @@ func TestPrivateServerSurvivesKill(t *testing.T) {
 		return p, db
 	}
 	p, db := start()
+	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.PID()))
+	if err == nil { // who runs as another user than the server may not see it
+		for variable := range strings.SplitSeq(string(environment), "\x00") {
+			name, _, _ := strings.Cut(variable, "=")
+			if _, ours := os.LookupEnv(name); ours && !slices.Contains([]string{"PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH"}, name) {
+				t.Errorf("the server was given our %s", name)
+			}
+		}
+	}
 	s := scope(ekyc.Live)
 	if err := insert(db, s, s); err != nil {
 		t.Fatal(err)

@@ -46,7 +46,14 @@ func (u TenantUpdate) validate() error {
 			return ekyc.Errorf(ekyc.ErrInvalidArgument, "the support address is not an e-mail address").With("field", "support_email")
 		}
 	}
+	if u.Plan != nil && !planName.MatchString(*u.Plan) {
+		return noSuchPlan()
+	}
 	return nil
+}
+
+func noSuchPlan() error {
+	return ekyc.Errorf(ekyc.ErrInvalidArgument, "there is no such plan").With("field", "plan")
 }
 
 // isText says whether s is one line of up to limit characters.
@@ -86,7 +93,7 @@ func (s *Service) openTenant(t sealedTenant) (Tenant, error) {
 
 // CreateTenant makes an active tenant without keys. Errors: ErrInvalidArgument, also for a plan that does not exist.
 func (s *Service) CreateTenant(ctx context.Context, in TenantInput) (Tenant, error) {
-	if err := (TenantUpdate{&in.Name, &in.Country, &in.SupportEmail, nil}).validate(); err != nil {
+	if err := (TenantUpdate{&in.Name, &in.Country, &in.SupportEmail, &in.Plan}).validate(); err != nil {
 		return Tenant{}, err
 	}
 	id := ekyc.NewID(ekyc.KindTenant)
@@ -140,7 +147,7 @@ func (s *Service) oneTenant(ctx context.Context, statement string, args ...any) 
 	case errors.Is(err, pgx.ErrNoRows):
 		return Tenant{}, ekyc.Errorf(ekyc.ErrNotFound, "there is no such tenant")
 	case store.Violates(err, "tenant_plan_fkey"):
-		return Tenant{}, ekyc.Errorf(ekyc.ErrInvalidArgument, "there is no such plan").With("field", "plan")
+		return Tenant{}, noSuchPlan()
 	case err != nil:
 		return Tenant{}, err
 	}

@@ -17,11 +17,12 @@ const (
 	ScopeFaceMatch = string(ekyc.ModuleFaceMatch)
 	ScopeKYA       = string(ekyc.ModuleKYA)
 	ScopeWorkflow  = string(ekyc.ModuleWorkflow)
+	ScopeMedia     = "media" // to look at photographs
 	ScopeAdmin     = "admin" // the tenant's own keys, webhooks, subjects, usage and logs
 )
 
 // Scopes lists all scopes of keys.
-var Scopes = []string{ScopeLiveness, ScopeOCR, ScopeValidate, ScopeFaceMatch, ScopeKYA, ScopeWorkflow, ScopeAdmin}
+var Scopes = []string{ScopeLiveness, ScopeOCR, ScopeValidate, ScopeFaceMatch, ScopeKYA, ScopeWorkflow, ScopeMedia, ScopeAdmin}
 
 // Key is one credential of a tenant in one environment, without its secrets.
 type Key struct {

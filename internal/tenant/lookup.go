@@ -45,7 +45,7 @@ const lookUp = `select ` + keyColumns + `, ` + tenantColumns + `, ` + planColumn
 // lookUp asks the database for a key and remembers what it says; nil for a key that does not exist. Both cost one statement and
 // the opening of MaxSecrets secrets.
 func (s *Service) lookUp(ctx context.Context, keyID string) (*entry, error) {
-	decoy, err := s.decoy()
+	decoy, err := s.makeDecoy()
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +101,7 @@ var decoySecret = func() (secret [43]byte) { // as long as a real one in base64
 	return secret
 }()
 
+// makeDecoy seals it anew for each look-up, so that one root key more or less makes no difference.
 func (s *Service) makeDecoy() (decoy, error) {
 	purpose := secretPurpose("decoy")
 	sealed, err := s.sealer.Seal(purpose, decoySecret[:])

@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"log/slog"
-	"sync"
 	"time"
 
 	"ekyc"
@@ -106,7 +105,6 @@ type Service struct {
 	o      Options
 	cache  cache
 	uses   uses
-	decoy  func() (decoy, error)
 	mac    func(secret []byte, canonical string) [sha256.Size]byte // counted by tests
 }
 
@@ -118,9 +116,7 @@ func New(db *store.DB, sealer Sealer, o Options) *Service {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	s := &Service{db: db, sealer: sealer, o: o, mac: signing.MAC}
-	s.decoy = sync.OnceValues(s.makeDecoy)
-	return s
+	return &Service{db: db, sealer: sealer, o: o, mac: signing.MAC}
 }
 
 // Close waits until the last uses of keys are written.

@@ -16,10 +16,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"ekyc"
+	"ekyc/internal/keyring"
 	"ekyc/internal/store"
 	"ekyc/internal/store/storetest"
 	"ekyc/internal/tenant/signing"
-	"ekyc/internal/vault"
 )
 
 var server *storetest.Server
@@ -44,19 +44,19 @@ func (c *counts) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.Trac
 func (c *counts) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
 type countingSealer struct {
-	*vault.Keyring
+	*keyring.Ring
 	c *counts
 }
 
 func (s countingSealer) Open(purpose string, sealed []byte) ([]byte, error) {
 	s.c.openings.Add(1)
-	return s.Keyring.Open(purpose, sealed)
+	return s.Ring.Open(purpose, sealed)
 }
 
 type bundle struct {
 	t       *testing.T
 	url     string
-	keyring *vault.Keyring
+	keyring *keyring.Ring
 	counts  *counts
 	s       *Service
 	db      *store.DB
@@ -66,11 +66,11 @@ type bundle struct {
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	keyring, err := vault.CreateKeyring(t.TempDir() + "/keyring.json")
+	ring, err := keyring.Create(t.TempDir() + "/keyring.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bundle{t: t, url: server.URL(t), keyring: keyring}
+	b := &bundle{t: t, url: server.URL(t), keyring: ring}
 	b.s, b.db, b.counts = b.process(time.Minute)
 	b.tenant = b.newTenant()
 	b.scope = ekyc.Scope{Tenant: b.tenant.ID, Environment: ekyc.Test}

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,14 +22,12 @@ type SubjectKeys struct {
 
 // ReadKeys reads the keys of many subjects by one query.
 func (v *Vault) ReadKeys(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subjects []ekyc.ID) (*SubjectKeys, error) {
-	keys, err := v.keysOf(ctx, tx, scope)
-	if err != nil {
-		return nil, err
-	}
-	found := &SubjectKeys{scope: scope, keys: keys, wrapped: make(map[ekyc.ID][]byte, len(subjects)), erased: map[ekyc.ID]*time.Time{}}
-	rows, err := tx.Query(ctx, `select s.id, s.erased_at, k.wrapped
-		from subject s left join ekyc_keys.subject_key k on k.tenant_id = s.tenant_id and k.environment = s.environment and k.subject_id = s.id
-		where s.tenant_id = $1 and s.environment = $2 and s.id = any($3)`, scope.Tenant, scope.Environment, subjects)
+	found := &SubjectKeys{scope: scope, wrapped: make(map[ekyc.ID][]byte, len(subjects)), erased: map[ekyc.ID]*time.Time{}}
+	// One after the other: without statistics the planner walks through all subjects of the tenant for a list of them.
+	rows, err := tx.Query(ctx, `select s.id, s.erased_at, k.wrapped from (select distinct id from unnest($3::text[]) id) o
+		cross join lateral (select id, erased_at from subject where tenant_id = $1 and environment = $2 and id = o.id limit 1) s
+		left join lateral (select wrapped from ekyc_keys.subject_key where tenant_id = $1 and environment = $2 and subject_id = o.id limit 1) k on true`,
+		scope.Tenant, scope.Environment, subjects)
 	if err != nil {
 		return nil, fmt.Errorf("read the keys of subjects: %w", err)
 	}
@@ -46,6 +45,9 @@ func (v *Vault) ReadKeys(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subje
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the keys of subjects: %w", err)
+	}
+	if found.keys, err = v.keysForSubjects(ctx, tx, scope, maps.Values(found.wrapped)); err != nil {
+		return nil, err
 	}
 	return found, nil
 }

@@ -23,6 +23,7 @@ const (
 	MediaFrame         MediaKind = "frame"
 	MediaDocumentFront MediaKind = "document_front"
 	MediaDocumentBack  MediaKind = "document_back"
+	MediaFaceCrop      MediaKind = "face_crop" // a face cut out of a photograph
 	MediaReference     MediaKind = "reference"
 )
 
@@ -34,6 +35,7 @@ type MediaInput struct {
 	Position int // among the job's media of that kind, from 0
 	Data     []byte
 	Expires  *time.Time // nil: kept until it is deleted
+	Kept     bool       // it stays beyond the work that it is taken for
 }
 
 // Media is a kept picture without its bytes.
@@ -46,6 +48,7 @@ type Media struct {
 	Size      int64 // bytes before encryption
 	CreatedAt time.Time
 	Expires   *time.Time
+	Kept      bool // it stays beyond the work that it was taken for: clients may see it, and are told of its end
 }
 
 // object is what a picture is bound as: a row that is altered to show it as another does not open.
@@ -59,7 +62,11 @@ func (v *Vault) PutMedia(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, in Me
 	if in.Subject == "" || len(in.Data) == 0 {
 		return "", ekyc.Errorf(ekyc.ErrInvalidArgument, "media need a subject and bytes")
 	}
-	key, err := v.dataKey(ctx, tx, scope, in.Subject, subjectHeld)
+	query := subjectHeld
+	if in.Kind == MediaReference {
+		query = subjectMine
+	}
+	key, err := v.dataKey(ctx, tx, scope, in.Subject, query)
 	if err != nil {
 		return "", err
 	}
@@ -75,9 +82,9 @@ func (v *Vault) PutMedia(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, in Me
 	if err := v.blobs.Put(ctx, blob, sealed); err != nil {
 		return "", fmt.Errorf("write a media file: %w", err)
 	}
-	_, err = tx.Exec(ctx, `insert into media (tenant_id, environment, id, subject_id, job_id, kind, position, size, blob, expires_at)
-		values ($1, $2, $3, $4, nullif($5, ''), $6, $7, $8, $9, $10)`,
-		scope.Tenant, scope.Environment, m.ID, in.Subject, in.Job, in.Kind, in.Position, len(in.Data), blob, in.Expires)
+	_, err = tx.Exec(ctx, `insert into media (tenant_id, environment, id, subject_id, job_id, kind, position, size, blob, expires_at, kept)
+		values ($1, $2, $3, $4, nullif($5, ''), $6, $7, $8, $9, $10, $11)`,
+		scope.Tenant, scope.Environment, m.ID, in.Subject, in.Job, in.Kind, in.Position, len(in.Data), blob, in.Expires, in.Kept)
 	if err != nil {
 		return "", fmt.Errorf("record media: %w", err)
 	}
@@ -124,34 +131,61 @@ type mediaRow struct {
 	Blob      string
 	CreatedAt time.Time
 	ExpiresAt *time.Time
+	Kept      bool
 }
 
-const mediaColumns = "id, subject_id, job_id, kind, position, size, blob, created_at, expires_at"
+const mediaColumns = "id, subject_id, job_id, kind, position, size, blob, created_at, expires_at, kept"
+
+// mediaOver is true of media that are past their end and not held.
+const mediaOver = "(expires_at <= now() and not held)"
 
 func (r mediaRow) media() Media {
-	m := Media{ID: r.ID, Subject: r.SubjectID, Kind: r.Kind, Position: r.Position, Size: r.Size, CreatedAt: r.CreatedAt, Expires: r.ExpiresAt}
+	m := Media{ID: r.ID, Subject: r.SubjectID, Kind: r.Kind, Position: r.Position, Size: r.Size, CreatedAt: r.CreatedAt, Expires: r.ExpiresAt, Kept: r.Kept}
 	if r.JobID != nil {
 		m.Job = *r.JobID
 	}
 	return m
 }
 
-// ReadMedia gives a picture's bytes. Errors: ErrNotFound, also once the subject has been erased and its media with it; ErrGone past its
-// expiry.
+// ErrStoreAway is in the chain of an error of ReadMedia while the place of the files cannot be reached: nothing is wrong with the picture.
+var ErrStoreAway = errors.New("the media store is away")
+
+// ReadMedia gives a picture's bytes. Errors: ErrNotFound, ErrGone past its expiry; once the subject has been erased, ErrGone for what was kept and
+// ErrNotFound for the rest.
 func (v *Vault) ReadMedia(ctx context.Context, scope ekyc.Scope, id ekyc.ID) ([]byte, Media, error) {
+	return v.readMedia(ctx, scope, id, func(context.Context, pgx.Tx, Media) error { return nil })
+}
+
+// ShowMedia is ReadMedia for who asks from outside: only what is kept beyond the work it was taken for is there. Before any of it is read,
+// noted is called with what it is, in a transaction of the scope that must commit first.
+func (v *Vault) ShowMedia(ctx context.Context, scope ekyc.Scope, id ekyc.ID, noted func(ctx context.Context, tx pgx.Tx, m Media) error) ([]byte, Media, error) {
+	return v.readMedia(ctx, scope, id, func(ctx context.Context, tx pgx.Tx, m Media) error {
+		if !m.Kept {
+			return noMedia()
+		}
+		return noted(ctx, tx, m)
+	})
+}
+
+func (v *Vault) readMedia(ctx context.Context, scope ekyc.Scope, id ekyc.ID, noted func(context.Context, pgx.Tx, Media) error) ([]byte, Media, error) {
 	var row mediaRow
 	var key tink.AEAD
 	err := v.db.InTenant(ctx, scope, func(ctx context.Context, tx pgx.Tx) (err error) {
 		if row, err = readableMedia(ctx, tx, scope, id); err != nil {
 			return err
 		}
-		key, err = v.dataKey(ctx, tx, scope, row.SubjectID, subjectRead)
-		return err
+		if key, err = v.dataKey(ctx, tx, scope, row.SubjectID, subjectRead); err != nil {
+			return err
+		}
+		return noted(ctx, tx, row.media())
 	})
 	if err != nil {
 		return nil, Media{}, err
 	}
 	sealed, err := v.blobs.Get(ctx, row.Blob)
+	if ekyc.CodeOf(err) == ekyc.ErrUnavailable {
+		err = errors.Join(ErrStoreAway, err)
+	}
 	if err != nil {
 		return nil, Media{}, fmt.Errorf("read a media file: %w", err)
 	}
@@ -164,7 +198,7 @@ func (v *Vault) ReadMedia(ctx context.Context, scope ekyc.Scope, id ekyc.ID) ([]
 
 // readableMedia gives the row of a picture that has not expired.
 func readableMedia(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.ID) (mediaRow, error) {
-	rows, err := tx.Query(ctx, "select "+mediaColumns+`, coalesce(expires_at <= now(), false) as expired
+	rows, err := tx.Query(ctx, "select "+mediaColumns+`, coalesce(`+mediaOver+`, false) as expired
 		from media where tenant_id = $1 and environment = $2 and id = $3`, scope.Tenant, scope.Environment, id)
 	if err != nil {
 		return mediaRow{}, fmt.Errorf("read media: %w", err)
@@ -175,19 +209,61 @@ func readableMedia(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.ID)
 	}])
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return mediaRow{}, ekyc.Errorf(ekyc.ErrNotFound, "there is no such media")
+		return mediaRow{}, whyNoMedia(ctx, tx, scope, id)
 	case err != nil:
 		return mediaRow{}, fmt.Errorf("read media: %w", err)
 	case row.Expired:
-		return mediaRow{}, ekyc.Errorf(ekyc.ErrGone, "the media has expired")
+		return mediaRow{}, mediaIsOver()
 	}
 	return row.mediaRow, nil
 }
+
+// whyNoMedia tells a picture whose time was over, or that went with its subject, from one that never was.
+func whyNoMedia(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.ID) error {
+	var erased *time.Time
+	err := tx.QueryRow(ctx, `select s.erased_at from media_over m left join subject s on s.tenant_id = m.tenant_id and s.environment = m.environment and s.id = m.subject_id
+		where m.tenant_id = $1 and m.environment = $2 and m.id = $3`, scope.Tenant, scope.Environment, id).Scan(&erased)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return noMedia()
+	case err != nil:
+		return fmt.Errorf("read media: %w", err)
+	case erased != nil:
+		return gone(erased)
+	}
+	return mediaIsOver()
+}
+
+func mediaIsOver() error { return ekyc.Errorf(ekyc.ErrGone, "the media has expired") }
+
+// FindMedia says what a picture is that ShowMedia would give. Errors: those of ShowMedia.
+func (v *Vault) FindMedia(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.ID) (Media, error) {
+	row, err := readableMedia(ctx, tx, scope, id)
+	if err == nil && !row.Kept {
+		err = noMedia()
+	}
+	if err != nil {
+		return Media{}, err
+	}
+	return row.media(), nil
+}
+
+func noMedia() error { return ekyc.Errorf(ekyc.ErrNotFound, "there is no such media") }
 
 // MediaOfJob lists a job's media by kind and position.
 func (v *Vault) MediaOfJob(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, job ekyc.ID) ([]Media, error) {
 	rows, err := tx.Query(ctx, "select "+mediaColumns+` from media where tenant_id = $1 and environment = $2 and job_id = $3
 		order by kind, position`, scope.Tenant, scope.Environment, job)
+	if err != nil {
+		return nil, fmt.Errorf("list a job's media: %w", err)
+	}
+	return collectMedia(rows)
+}
+
+// KeptMediaOfJob lists those of a job's media that stay beyond it and are not over.
+func (v *Vault) KeptMediaOfJob(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, job ekyc.ID) ([]Media, error) {
+	rows, err := tx.Query(ctx, "select "+mediaColumns+` from media where tenant_id = $1 and environment = $2 and job_id = $3 and kept
+		and not coalesce(`+mediaOver+`, false) order by kind, position`, scope.Tenant, scope.Environment, job)
 	if err != nil {
 		return nil, fmt.Errorf("list a job's media: %w", err)
 	}
@@ -217,11 +293,11 @@ func (v *Vault) KeepMediaOfJob(ctx context.Context, tx pgx.Tx, scope ekyc.Scope,
 	return nil
 }
 
-// DeleteMediaOfJob deletes a job's media, rows first and then files. It may be called again.
+// DeleteMediaOfJob deletes those of a job's media that do not stay beyond it, rows first and then files. It may be called again.
 func (v *Vault) DeleteMediaOfJob(ctx context.Context, scope ekyc.Scope, job ekyc.ID) error {
 	var blobs []string
 	err := v.db.InTenant(ctx, scope, func(ctx context.Context, tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, "delete from media where tenant_id = $1 and environment = $2 and job_id = $3 returning blob",
+		rows, err := tx.Query(ctx, "delete from media where tenant_id = $1 and environment = $2 and job_id = $3 and not kept returning blob",
 			scope.Tenant, scope.Environment, job)
 		if err != nil {
 			return fmt.Errorf("delete a job's media: %w", err)

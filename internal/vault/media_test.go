@@ -5,7 +5,8 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +15,47 @@ import (
 	"ekyc"
 	"ekyc/internal/vault"
 )
+
+// TestChangesOfASubjectAtOnceWaitForOneAnother, rather than being found waiting in a circle and made again.
+func TestChangesOfASubjectAtOnceWaitForOneAnother(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	subject := b.subject("")
+	for name, change := range map[string]func(ctx context.Context, tx pgx.Tx) error{
+		"reference": func(ctx context.Context, tx pgx.Tx) error {
+			media, err := b.PutMedia(ctx, tx, b.scope, vault.MediaInput{Subject: subject, Kind: vault.MediaReference, Data: []byte("face")})
+			if err != nil {
+				return err
+			}
+			time.Sleep(10 * time.Millisecond) // the others have begun
+			_, err = b.ReplaceReference(ctx, tx, b.scope, subject, media)
+			return err
+		},
+		"hold": func(ctx context.Context, tx pgx.Tx) error {
+			_, _, err := b.PutHold(ctx, tx, b.scope, subject, vault.Hold{Reason: "case 1", KeyID: "ek_test"})
+			return err
+		},
+	} {
+		const callers = 4
+		var runs atomic.Int32
+		var group sync.WaitGroup
+		for range callers {
+			group.Go(func() {
+				err := b.in(func(ctx context.Context, tx pgx.Tx) error {
+					runs.Add(1)
+					return change(ctx, tx)
+				})
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+		}
+		group.Wait()
+		if n := runs.Load(); n != callers {
+			t.Errorf("%s: %d callers at once took %d transactions", name, callers, n)
+		}
+	}
+}
 
 func TestMediaOfAJob(t *testing.T) {
 	t.Parallel()
@@ -122,17 +164,33 @@ func TestExpiredMediaAreToldInTheTransactionThatDeletesThem(t *testing.T) {
 	_, _, err := b.ReadMedia(t.Context(), b.scope, expired)
 	wantCode(t, "expired", err, ekyc.ErrGone)
 
-	if err := b.Sweep(t.Context()); !errors.Is(err, fault) || len(b.files()) != 2 || b.count("ekyc.media") != 2 {
+	if _, err := b.RemoveExpired(t.Context(), 10); !errors.Is(err, fault) || len(b.files()) != 2 || b.count("ekyc.media") != 2 {
 		t.Errorf("refused: %d files, %d rows, %v", len(b.files()), b.count("ekyc.media"), err)
 	}
 	refuse = false
 	for range 2 {
-		if err := b.Sweep(t.Context()); err != nil || len(b.files()) != 1 || len(told) != 1 || told[0].ID != expired {
+		if _, err := b.RemoveExpired(t.Context(), 10); err != nil || len(b.files()) != 1 || len(told) != 1 || told[0].ID != expired {
 			t.Errorf("%d files, told %v, %v", len(b.files()), told, err)
 		}
 	}
 	if _, _, err := b.ReadMedia(t.Context(), b.scope, kept); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestWhatIsKeptAlreadyIsNotKeptLonger: a job that is decided again under longer settings does not prolong what was promised; the end of an upload gives way.
+func TestWhatIsKeptAlreadyIsNotKeptLonger(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	job, soon, kinds := ekyc.NewID(ekyc.KindJob), time.Now().Add(time.Hour), []vault.MediaKind{vault.MediaSelfie}
+	b.put(vault.MediaInput{Subject: b.subject(""), Job: job, Kind: vault.MediaSelfie, Data: []byte("x"), Expires: &soon})
+	for _, c := range []struct{ days, want int }{{7, 7}, {30, 7}, {3, 3}} {
+		b.must(func(ctx context.Context, tx pgx.Tx) error {
+			return b.RetainMediaOfJob(ctx, tx, b.scope, job, kinds, time.Duration(c.days)*24*time.Hour)
+		})
+		if b.count("ekyc.media where kept and expires_at = created_at + make_interval(days => $1)", c.want) != 1 {
+			t.Errorf("for %d days: it does not end after %d", c.days, c.want)
+		}
 	}
 }
 
@@ -156,64 +214,5 @@ func TestMediaNeedWhatTheyNeed(t *testing.T) {
 	}
 	if len(b.files()) != 0 {
 		t.Errorf("left behind: %v", b.files())
-	}
-}
-
-func TestFiles(t *testing.T) {
-	t.Parallel()
-	directory := t.TempDir()
-	old, young := filepath.Join(directory, "incoming", ".new-1"), filepath.Join(directory, "incoming", ".new-2")
-	if err := os.MkdirAll(filepath.Dir(old), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for path, age := range map[string]time.Duration{old: 2 * time.Hour, young: time.Minute} {
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chtimes(path, time.Time{}, time.Now().Add(-age)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f, err := vault.NewFiles(directory)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(old); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a write broken off long ago is still there: %v", err)
-	}
-	if _, err := os.Stat(young); err != nil {
-		t.Errorf("a write of now is gone: %v", err)
-	}
-	const name = "0123456789abcdef0123456789abcdef"
-	for _, bad := range []string{"", "../../../../etc/passwd", name + "0", name[:31] + "/", name[:31] + "G", "..23456789abcdef0123456789abcdef"} {
-		wantCode(t, bad, f.Put(t.Context(), bad, []byte("x")), ekyc.ErrInternal)
-		_, err := f.Get(t.Context(), bad)
-		wantCode(t, bad, err, ekyc.ErrInternal)
-		wantCode(t, bad, f.Delete(t.Context(), bad), ekyc.ErrInternal)
-	}
-	_, err = f.Get(t.Context(), name)
-	wantCode(t, "not there", err, ekyc.ErrNotFound)
-	if err := f.Put(t.Context(), name, []byte("x")); err != nil {
-		t.Fatal(err)
-	}
-	if data, err := f.Get(t.Context(), name); err != nil || string(data) != "x" {
-		t.Errorf("%q, %v", data, err)
-	}
-	list := func(olderThan time.Duration) (names []string) {
-		for n, err := range f.List(t.Context(), olderThan) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			names = append(names, n)
-		}
-		return names
-	}
-	if a, b := list(time.Hour), list(-time.Minute); len(a) != 0 || len(b) != 1 || b[0] != name {
-		t.Errorf("old %v, all %v", a, b)
-	}
-	for range 2 {
-		if err := f.Delete(t.Context(), name); err != nil {
-			t.Error(err)
-		}
 	}
 }

@@ -47,7 +47,7 @@ func (v *Vault) insertSubject(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, 
 	}
 	var hash, sealed []byte
 	if ref != "" {
-		if hash, err = v.refHash(ctx, tx, scope, ref); err != nil {
+		if hash, err = v.RefHash(ctx, tx, scope, ref); err != nil {
 			return "", false, err
 		}
 		if sealed, err = seal(key, binding(scope, id, refObject), []byte(ref)); err != nil {
@@ -67,13 +67,14 @@ func (v *Vault) insertSubject(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, 
 	return id, tag.RowsAffected() == 1, nil
 }
 
-func (v *Vault) refHash(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, ref string) ([]byte, error) {
+// RefHash is what the subject of a reference is found by.
+func (v *Vault) RefHash(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, ref string) ([]byte, error) {
 	return v.Hash(ctx, tx, scope, "subject/ref", ref)
 }
 
 // SubjectByRef finds the subject of a ref. The second result is false where there is none; an erased one is not found.
 func (v *Vault) SubjectByRef(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, ref string) (ekyc.ID, bool, error) {
-	hash, err := v.refHash(ctx, tx, scope, ref)
+	hash, err := v.RefHash(ctx, tx, scope, ref)
 	if err != nil {
 		return "", false, err
 	}
@@ -136,7 +137,7 @@ func (v *Vault) subjectOf(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, row 
 	if row.RefSealed == nil || row.Wrapped == nil {
 		return s, nil
 	}
-	keys, err := v.keysOf(ctx, tx, scope)
+	keys, err := v.keysForSubjects(ctx, tx, scope, one(row.Wrapped))
 	if err != nil {
 		return Subject{}, err
 	}
@@ -197,48 +198,18 @@ func (v *Vault) ListSubjects(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, l
 	return subjects, next, nil
 }
 
-// EraseSubject destroys the subject's key, its reference and its media. What was sealed under the key opens nowhere any more; the row
-// stays and tells when. The result names the files that the caller removes by DeleteBlobs once the transaction has committed; should
-// it not come to that, Sweep does. Errors: ErrNotFound, ErrGone when it has been erased before.
-func (v *Vault) EraseSubject(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.ID) ([]string, error) {
-	tag, err := tx.Exec(ctx, `update subject set erased_at = now(), ref_hash = null, ref_sealed = null, reference_id = null
-		where tenant_id = $1 and environment = $2 and id = $3 and erased_at is null`, scope.Tenant, scope.Environment, id)
-	if err != nil {
-		return nil, fmt.Errorf("erase a subject: %w", err)
-	}
-	if tag.RowsAffected() == 0 {
-		_, err := v.GetSubject(ctx, tx, scope, id)
-		return nil, err
-	}
-	_, err = tx.Exec(ctx, "delete from ekyc_keys.subject_key where tenant_id = $1 and environment = $2 and subject_id = $3",
-		scope.Tenant, scope.Environment, id)
-	if err != nil {
-		return nil, fmt.Errorf("destroy a subject's key: %w", err)
-	}
-	rows, err := tx.Query(ctx, "delete from media where tenant_id = $1 and environment = $2 and subject_id = $3 returning blob",
-		scope.Tenant, scope.Environment, id)
-	if err != nil {
-		return nil, fmt.Errorf("erase a subject's media: %w", err)
-	}
-	blobs, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("erase a subject's media: %w", err)
-	}
-	return blobs, nil
-}
-
 // SetReference is ReplaceReference for a caller that leaves the former file to the sweep.
 func (v *Vault) SetReference(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject, media ekyc.ID) error {
 	_, err := v.ReplaceReference(ctx, tx, scope, subject, media)
 	return err
 }
 
-// ReplaceReference makes one of the subject's media of kind reference its reference photograph; one that it had before is deleted. The
-// result names the file that the caller removes by DeleteBlobs once the transaction has committed; should it not come to that,
+// ReplaceReference makes one of the subject's media of kind reference its reference photograph; one that it had before is deleted, or while there is a
+// legal hold on the subject has its end, which the hold puts off. The result names the file that the caller removes by DeleteBlobs once the transaction has committed; should it not come to that,
 // SweepFiles does. Errors: ErrNotFound when the subject or the media is not there, ErrGone after erasure, ErrInvalidArgument when the
 // media is of another kind.
 func (v *Vault) ReplaceReference(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject, media ekyc.ID) ([]string, error) {
-	before, err := v.holdReference(ctx, tx, scope, subject)
+	before, held, err := v.holdReference(ctx, tx, scope, subject)
 	if err != nil {
 		return nil, err
 	}
@@ -262,6 +233,13 @@ func (v *Vault) ReplaceReference(ctx context.Context, tx pgx.Tx, scope ekyc.Scop
 	if before == nil || *before == media {
 		return nil, nil
 	}
+	if held {
+		_, err := tx.Exec(ctx, "update media set expires_at = clock_timestamp() where tenant_id = $1 and environment = $2 and id = $3", scope.Tenant, scope.Environment, *before)
+		if err != nil {
+			return nil, fmt.Errorf("end the former reference: %w", err)
+		}
+		return nil, nil
+	}
 	rows, err := tx.Query(ctx, "delete from media where tenant_id = $1 and environment = $2 and id = $3 returning blob", scope.Tenant, scope.Environment, *before)
 	if err != nil {
 		return nil, fmt.Errorf("delete the former reference: %w", err)
@@ -273,19 +251,18 @@ func (v *Vault) ReplaceReference(ctx context.Context, tx pgx.Tx, scope ekyc.Scop
 	return former, nil
 }
 
-// holdReference locks the subject and gives its reference photograph of now.
-func (v *Vault) holdReference(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID) (*ekyc.ID, error) {
-	var before *ekyc.ID
+// holdReference locks the subject and gives its reference photograph of now, and whether there is a legal hold.
+func (v *Vault) holdReference(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID) (before *ekyc.ID, held bool, err error) {
 	var erasedAt *time.Time
-	err := tx.QueryRow(ctx, `select reference_id, erased_at from subject
-		where tenant_id = $1 and environment = $2 and id = $3 for no key update`, scope.Tenant, scope.Environment, subject).Scan(&before, &erasedAt)
+	err = tx.QueryRow(ctx, `select reference_id, erased_at, hold_at is not null or operator_hold_at is not null from subject
+		where tenant_id = $1 and environment = $2 and id = $3 for no key update`, scope.Tenant, scope.Environment, subject).Scan(&before, &erasedAt, &held)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return nil, noSubject()
+		return nil, false, noSubject()
 	case err != nil:
-		return nil, fmt.Errorf("read a subject: %w", err)
+		return nil, false, fmt.Errorf("read a subject: %w", err)
 	case erasedAt != nil:
-		return nil, gone(erasedAt)
+		return nil, false, gone(erasedAt)
 	}
-	return before, nil
+	return before, held, nil
 }

@@ -185,7 +185,7 @@ func TestErasuresAreReplayedOnRestoredKeys(t *testing.T) {
 		return err
 	})
 	wantCode(t, "with the key restored", err, ekyc.ErrGone)
-	if err := b.ReplayErasures(t.Context()); err != nil {
+	if err := b.DestroyReturnedKeys(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if n := b.count("ekyc_keys.subject_key where subject_id = $1", subject); n != 0 {
@@ -263,5 +263,76 @@ func TestReferencePhotographs(t *testing.T) {
 	}
 	if _, _, err := b.ReadMedia(t.Context(), b.scope, second); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAHeldReferenceOutlastsItsReplacement: who is held keeps the photograph that another takes the place of, whoever holds, until nobody does any more.
+func TestAHeldReferenceOutlastsItsReplacement(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for who, hold := range map[string]struct {
+		put, end func(ctx context.Context, tx pgx.Tx, subject ekyc.ID) error
+	}{
+		"the tenant": {
+			func(ctx context.Context, tx pgx.Tx, subject ekyc.ID) error {
+				_, _, err := b.PutHold(ctx, tx, b.scope, subject, vault.Hold{Reason: "a dispute", KeyID: "ek_test"})
+				return err
+			},
+			func(ctx context.Context, tx pgx.Tx, subject ekyc.ID) error {
+				_, err := b.EndHold(ctx, tx, b.scope, subject)
+				return err
+			},
+		},
+		"an operator": {
+			func(ctx context.Context, tx pgx.Tx, subject ekyc.ID) error {
+				_, err := b.PutOperatorHold(ctx, tx, b.scope, subject, vault.Hold{Reason: "a court asks", KeyID: "opr_x"})
+				return err
+			},
+			func(ctx context.Context, tx pgx.Tx, subject ekyc.ID) error {
+				_, err := b.EndOperatorHold(ctx, tx, b.scope, subject)
+				return err
+			},
+		},
+	} {
+		subject := b.subject("")
+		replace := func() (media ekyc.ID) {
+			b.must(func(ctx context.Context, tx pgx.Tx) (err error) {
+				media, err = b.PutMedia(ctx, tx, b.scope, vault.MediaInput{Subject: subject, Kind: vault.MediaReference, Data: []byte("face"), Kept: true})
+				if err != nil {
+					return err
+				}
+				former, err := b.ReplaceReference(ctx, tx, b.scope, subject, media)
+				if len(former) != 0 {
+					t.Errorf("%s holds, and files are to be removed: %v", who, former)
+				}
+				return err
+			})
+			return media
+		}
+		first := replace()
+		b.must(func(ctx context.Context, tx pgx.Tx) error { return hold.put(ctx, tx, subject) })
+		second, third := replace(), replace()
+		for range 2 {
+			for _, media := range []ekyc.ID{first, second, third} {
+				if _, _, err := b.ReadMedia(t.Context(), b.scope, media); err != nil {
+					t.Errorf("%s holds, and a photograph is gone: %v", who, err)
+				}
+			}
+			if _, err := b.RemoveExpired(t.Context(), 10); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.must(func(ctx context.Context, tx pgx.Tx) error { return hold.end(ctx, tx, subject) })
+		removed, err := b.RemoveExpired(t.Context(), 10)
+		if err != nil || len(removed) != 2 {
+			t.Errorf("%s holds no more: %d are removed, %v", who, len(removed), err)
+		}
+		for _, media := range []ekyc.ID{first, second} {
+			_, _, err := b.ReadMedia(t.Context(), b.scope, media)
+			wantCode(t, "a former one that nobody holds", err, ekyc.ErrGone)
+		}
+		if _, _, err := b.ReadMedia(t.Context(), b.scope, third); err != nil {
+			t.Errorf("the present one: %v", err)
+		}
 	}
 }

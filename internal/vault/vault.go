@@ -19,6 +19,8 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"ekyc"
+	"ekyc/internal/blob"
+	"ekyc/internal/keyring"
 	"ekyc/internal/store"
 )
 
@@ -31,7 +33,7 @@ var Migrations = store.Migrations{Package: "vault", Files: migrationFiles, Direc
 // Options tune a vault; the zero value serves.
 type Options struct {
 	Logger *slog.Logger // nil: slog.Default()
-	// Expired, where set, is called by Sweep inside the transaction that deletes a scope's expired media, so that what it writes
+	// Expired, where set, is called by RemoveExpired inside the transaction that deletes a scope's expired media, so that what it writes
 	// commits with the deletion or not at all.
 	Expired func(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, media []Media) error
 }
@@ -39,22 +41,22 @@ type Options struct {
 // Vault seals, opens and erases. It is safe for concurrent use.
 type Vault struct {
 	db      *store.DB
-	keyring *Keyring
-	blobs   Blobs
+	keyring *keyring.Ring
+	blobs   blob.Store
 	options Options
 	logger  *slog.Logger
 
 	mu     sync.Mutex
-	scopes map[ekyc.Scope]*scopeKeys // unwrapped; they are committed before they get here and never change
+	scopes map[ekyc.Scope]*scopeKeys // unwrapped; they are committed before they get here
 }
 
 // New makes a vault of a database, the root keys and a place for files.
-func New(db *store.DB, keyring *Keyring, blobs Blobs, o Options) *Vault {
+func New(db *store.DB, ring *keyring.Ring, blobs blob.Store, o Options) *Vault {
 	logger := o.Logger
 	if logger == nil {
 		logger = slog.Default()
 	}
-	return &Vault{db: db, keyring: keyring, blobs: blobs, options: o, logger: logger, scopes: map[ekyc.Scope]*scopeKeys{}}
+	return &Vault{db: db, keyring: ring, blobs: blobs, options: o, logger: logger, scopes: map[ekyc.Scope]*scopeKeys{}}
 }
 
 // Seal encrypts plaintext under the subject's key, or under the tenant's own where subject is "". The object says what it is
@@ -70,6 +72,13 @@ func (v *Vault) Seal(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject e
 // Open decrypts what Seal gave for the same scope, subject and object. Errors: ErrNotFound, ErrGone after erasure, ErrInternal for
 // anything that was altered or sealed as something else.
 func (v *Vault) Open(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID, object string, sealed []byte) ([]byte, error) {
+	if subject == "" {
+		keys, err := v.keysForTenants(ctx, tx, scope, sealed)
+		if err != nil {
+			return nil, err
+		}
+		return open(keys.sealing, binding(scope, "", object), sealed)
+	}
 	key, err := v.dataKey(ctx, tx, scope, subject, subjectRead)
 	if err != nil {
 		return nil, err
@@ -84,7 +93,7 @@ func (v *Vault) Hash(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, purpose, 
 	if err != nil {
 		return nil, err
 	}
-	sum, err := keyedHash(keys.hashing, purpose, []byte(value))
+	sum, err := keyring.KeyedHash(keys.hashing, purpose, []byte(value))
 	if err != nil {
 		return nil, fmt.Errorf("hash under the tenant's key: %w", err)
 	}
@@ -108,33 +117,34 @@ func seal(key tink.AEAD, binding, plaintext []byte) ([]byte, error) {
 func open(key tink.AEAD, binding, sealed []byte) ([]byte, error) {
 	plaintext, err := key.Decrypt(sealed, binding)
 	if err != nil {
-		return nil, doesNotOpen(err)
+		return nil, keyring.DoesNotOpen(err)
 	}
 	return plaintext, nil
 }
 
-// The two ways to read a subject's key. Media hold the subject's row until they commit, so that an erasure that runs beside them finds
-// them all.
+// The ways to read a subject's key. Media hold the subject's row until they commit, so that an erasure that runs beside them finds
+// them all; a reference photograph, which the row will name, as its change does: two that share the row first would wait for one another.
 const (
 	subjectRead = `select s.erased_at, k.wrapped
 		from subject s left join ekyc_keys.subject_key k on k.tenant_id = s.tenant_id and k.environment = s.environment and k.subject_id = s.id
 		where s.tenant_id = $1 and s.environment = $2 and s.id = $3`
 	subjectHeld = subjectRead + " for share of s"
+	subjectMine = subjectRead + " for no key update of s"
 )
 
 // dataKey gives the key under which things of a subject are sealed. Subjects' keys are read each time and never kept, so that an
 // erasure by another process holds at once.
 func (v *Vault) dataKey(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID, query string) (tink.AEAD, error) {
-	keys, err := v.keysOf(ctx, tx, scope)
-	if err != nil {
-		return nil, err
-	}
 	if subject == "" {
+		keys, err := v.keysOf(ctx, tx, scope)
+		if err != nil {
+			return nil, err
+		}
 		return keys.sealing, nil
 	}
 	var erasedAt *time.Time
 	var wrapped []byte
-	err = tx.QueryRow(ctx, query, scope.Tenant, scope.Environment, subject).Scan(&erasedAt, &wrapped)
+	err := tx.QueryRow(ctx, query, scope.Tenant, scope.Environment, subject).Scan(&erasedAt, &wrapped)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, noSubject()
 	}
@@ -143,6 +153,10 @@ func (v *Vault) dataKey(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subjec
 	}
 	if erasedAt != nil || wrapped == nil {
 		return nil, gone(erasedAt)
+	}
+	keys, err := v.keysForSubjects(ctx, tx, scope, one(wrapped))
+	if err != nil {
+		return nil, err
 	}
 	return keys.unwrapSubject(scope, subject, wrapped)
 }

@@ -19,6 +19,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"ekyc"
+	"ekyc/internal/blob"
+	"ekyc/internal/keyring"
+	"ekyc/internal/killtest"
 	"ekyc/internal/store"
 	"ekyc/internal/store/storetest"
 	"ekyc/internal/vault"
@@ -26,7 +29,10 @@ import (
 
 var server *storetest.Server
 
-func TestMain(m *testing.M) { os.Exit(storetest.Main(m, &server, vault.Migrations)) }
+func TestMain(m *testing.M) {
+	killtest.Main(killtest.Programs{"rotate": killtest.Program(rotateAsChild), "retire": killtest.Program(retireAsChild)}) // does not return in a child
+	os.Exit(storetest.Main(m, &server, vault.Migrations))
+}
 
 // bundle is a vault on a database and a directory of its own.
 type bundle struct {
@@ -34,7 +40,7 @@ type bundle struct {
 	t         *testing.T
 	url       string
 	db        *store.DB
-	keyring   *vault.Keyring
+	keyring   *keyring.Ring
 	directory string // of media files
 	scope     ekyc.Scope
 }
@@ -46,11 +52,11 @@ var quiet = vault.Options{Logger: slog.New(slog.DiscardHandler)}
 
 func setupWith(t *testing.T, o vault.Options) *bundle {
 	t.Helper()
-	keyring, err := vault.CreateKeyring(filepath.Join(t.TempDir(), "keyring.json"))
+	ring, err := keyring.Create(filepath.Join(t.TempDir(), "keyring.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bundle{t: t, url: server.URL(t), keyring: keyring, directory: t.TempDir(), scope: newScope()}
+	b := &bundle{t: t, url: server.URL(t), keyring: ring, directory: t.TempDir(), scope: newScope()}
 	b.db = b.open()
 	b.Vault = b.another(b.db, o)
 	return b
@@ -74,7 +80,7 @@ func (b *bundle) open() *store.DB {
 // another makes a vault that has nothing in memory, over the same keys, tables and files.
 func (b *bundle) another(db *store.DB, o vault.Options) *vault.Vault {
 	b.t.Helper()
-	files, err := vault.NewFiles(b.directory)
+	files, err := blob.OpenFiles(b.directory)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -4,8 +4,9 @@ package vision
 #include <malloc.h>
 
 // The C library keeps a heap for each thread, up to eight a core, and the blocks of models and decoders in heaps of idle threads are
-// never given back. Two heaps serve as fast here and hold a third less.
-static void ekyc_few_heaps(void) { mallopt(M_ARENA_MAX, 2); }
+// never given back. Two heaps serve as fast here and hold a third less. The library looks at the number once, when a second thread
+// asks for memory: so it is set before there is one.
+__attribute__((constructor)) static void ekyc_few_heaps(void) { mallopt(M_ARENA_MAX, 2); }
 
 static void ekyc_release(void) { malloc_trim(0); }
 */
@@ -47,7 +48,6 @@ func OpenRuntime(libraryPath string) (*Runtime, error) {
 		}
 		return &Runtime{ort.GetVersion()}, nil
 	}
-	C.ekyc_few_heaps()
 	ort.SetSharedLibraryPath(libraryPath)
 	if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
 		return nil, ekyc.Errorf(ekyc.ErrRuntimeMissing, "ONNX Runtime cannot be loaded; run `ekyc models pull`").Because(err)

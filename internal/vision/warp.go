@@ -24,6 +24,16 @@ func (m *RGB) Warp(h Homography, width, height int, border Border) *RGB {
 		row := out.Pix[3*y*width : 3*(y+1)*width]
 		for x := range width {
 			sx, sy := at.next()
+			pixel := row[3*x : 3*x+3 : 3*x+3]
+			if sx >= 0 && sy >= 0 && sx < float64(m.Width-1) && sy < float64(m.Height-1) { // nearly always
+				x0, y0 := int(sx), int(sy)
+				upper, lower := m.Pix[3*(y0*m.Width+x0):][:6:6], m.Pix[3*((y0+1)*m.Width+x0):][:6:6]
+				wx, wy := uint32((sx-float64(x0))*256), uint32((sy-float64(y0))*256)
+				pixel[0] = blend(upper[0], upper[3], lower[0], lower[3], wx, wy)
+				pixel[1] = blend(upper[1], upper[4], lower[1], lower[4], wx, wy)
+				pixel[2] = blend(upper[2], upper[5], lower[2], lower[5], wx, wy)
+				continue
+			}
 			x0, y0, wx, wy, inside := m.locate(sx, sy, border)
 			if !inside {
 				continue
@@ -32,14 +42,19 @@ func (m *RGB) Warp(h Homography, width, height int, border Border) *RGB {
 			x0, y0 = max(x0, 0), max(y0, 0)
 			a, b := m.Pix[3*(y0*m.Width+x0):], m.Pix[3*(y0*m.Width+x1):]
 			c, d := m.Pix[3*(y1*m.Width+x0):], m.Pix[3*(y1*m.Width+x1):]
-			for k := range 3 {
-				t := uint32(a[k])*(256-wx) + uint32(b[k])*wx
-				u := uint32(c[k])*(256-wx) + uint32(d[k])*wx
-				row[3*x+k] = byte((t*(256-wy) + u*wy + 1<<15) >> 16)
+			for k := range pixel {
+				pixel[k] = blend(a[k], b[k], c[k], d[k], wx, wy)
 			}
 		}
 	}
 	return out
+}
+
+// blend weighs four neighbours, the later ones of each axis by wx and wy in 1/256.
+func blend(a, b, c, d byte, wx, wy uint32) byte {
+	t := uint32(a)*(256-wx) + uint32(b)*wx
+	u := uint32(c)*(256-wx) + uint32(d)*wx
+	return byte((t*(256-wy) + u*wy + 1<<15) >> 16)
 }
 
 // locate splits a sampling position into the pixel before it and the weights of the next, in 1/256.

@@ -269,8 +269,13 @@ func TestBodiesGoAtTheirTimeAndDeliveriesAtTheirs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	d := b.detail(short, webhook.Retrying) // although it is there still
+	if d.Body != nil || d.Log[0].Body != "" || d.Log[0].StatusCode != http.StatusTeapot {
+		t.Errorf("the short one before the sweep: %+v", d)
+	}
+	wantCode(t, b.service.Resend(t.Context(), b.scope, d.ID), ekyc.ErrGone, "send again what is over")
 	sweep()
-	d := b.detail(short, webhook.Retrying)
+	d = b.detail(short, webhook.Retrying)
 	if d.Body != nil || d.Log[0].Body != "" || d.Log[0].StatusCode != http.StatusTeapot {
 		t.Errorf("the short one: %+v", d)
 	}

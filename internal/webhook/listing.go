@@ -93,6 +93,7 @@ func (s *Service) ListDeliveries(ctx context.Context, scope ekyc.Scope, f Filter
 type sealedRow struct {
 	SubjectID   ekyc.ID
 	Thin        bool
+	Held        bool
 	Body        []byte
 	URL         []byte
 	CallbackURL []byte
@@ -106,7 +107,7 @@ func (s *Service) GetDelivery(ctx context.Context, scope ekyc.Scope, id ekyc.ID)
 			return err
 		}
 		detail = DeliveryDetail{Delivery: row.delivery()}
-		rows, err := tx.Query(ctx, `select v.subject_id, coalesce(p.thin, false) as thin,
+		rows, err := tx.Query(ctx, `select v.subject_id, coalesce(p.thin, false) as thin, `+stillHeld+` as held,
 				case when p.thin then v.thin_body else v.body end as body, p.url, d.callback_url
 			from webhook_delivery d join webhook_event v on v.tenant_id = d.tenant_id and v.environment = d.environment and v.id = d.event_id
 			left join webhook_endpoint p on p.tenant_id = d.tenant_id and p.environment = d.environment and p.id = d.endpoint_id
@@ -118,10 +119,13 @@ func (s *Service) GetDelivery(ctx context.Context, scope ekyc.Scope, id ekyc.ID)
 		if err != nil {
 			return fmt.Errorf("read a webhook delivery: %w", err)
 		}
+		if !sealed.Held {
+			sealed.Body, sealed.CallbackURL = nil, nil
+		}
 		if err := s.openDetail(ctx, tx, scope, &detail, sealed); err != nil {
 			return err
 		}
-		return s.readAttempts(ctx, tx, scope, &detail, sealed.SubjectID)
+		return s.readAttempts(ctx, tx, scope, &detail, sealed)
 	})
 	return detail, err
 }
@@ -173,7 +177,7 @@ func (s *Service) openHeld(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, sub
 	return plain, err
 }
 
-func (s *Service) readAttempts(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, d *DeliveryDetail, subject ekyc.ID) error {
+func (s *Service) readAttempts(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, d *DeliveryDetail, of sealedRow) error {
 	rows, err := tx.Query(ctx, `select number, at, status_code, failure, answer, duration_ms from webhook_attempt
 		where tenant_id = $1 and environment = $2 and delivery_id = $3 order by number`, scope.Tenant, scope.Environment, d.ID)
 	if err != nil {
@@ -192,7 +196,10 @@ func (s *Service) readAttempts(ctx context.Context, tx pgx.Tx, scope ekyc.Scope,
 		return fmt.Errorf("read webhook attempts: %w", err)
 	}
 	for _, r := range found {
-		answer, err := s.openHeld(ctx, tx, scope, subject, answerObject(d.ID, r.Number), r.Answer)
+		if !of.Held {
+			r.Answer = nil
+		}
+		answer, err := s.openHeld(ctx, tx, scope, of.SubjectID, answerObject(d.ID, r.Number), r.Answer)
 		if err != nil {
 			return err
 		}

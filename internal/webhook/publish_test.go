@@ -257,6 +257,47 @@ func TestRotationSignsWithBothSecretsForTheOverlap(t *testing.T) {
 	}
 }
 
+// Without an overlap a rotation ends every older secret, as that of an API key does: there is no other way to be rid of one before its time.
+func TestRotationWithoutOverlapEndsEarlierOverlaps(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := newReceiver(t, nil)
+	endpoint, first := b.endpoint(webhook.EndpointInput{URL: r.URL, Ed25519: true})
+	rotate := func(overlap time.Duration) string {
+		secret, err := b.service.RotateSecret(t.Context(), b.scope, endpoint.ID, overlap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return secret
+	}
+	second := rotate(7 * 24 * time.Hour)
+	third := rotate(0)
+	b.publish(webhook.Event{Type: webhook.KYCFailed, Data: 1})
+	got := r.next()
+	for name, secret := range map[string]string{"first": first, "second": second} {
+		if verify(secret, got) == nil {
+			t.Errorf("the %s secret still signs", name)
+		}
+	}
+	if err := verify(third, got); err != nil {
+		t.Error(err)
+	}
+	if n := len(strings.Fields(got.header.Get("webhook-signature"))); n != 2 { // v1 and v1a
+		t.Errorf("%d signatures", n)
+	}
+	fourth := rotate(time.Hour) // ends nothing sooner than it must, and lengthens nothing
+	b.publish(webhook.Event{Type: webhook.KYCFailed, Data: 1})
+	got = r.next()
+	for name, secret := range map[string]string{"third": third, "fourth": fourth} {
+		if err := verify(secret, got); err != nil {
+			t.Errorf("the %s secret: %v", name, err)
+		}
+	}
+	if verify(second, got) == nil {
+		t.Error("a rotation brought an ended secret back")
+	}
+}
+
 func TestPing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

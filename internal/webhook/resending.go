@@ -3,17 +3,19 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"ekyc"
+	"ekyc/internal/vault"
 )
 
 // resendBatch is how many deliveries one transaction sends again.
 const resendBatch = 500
 
 // Resend sends a delivery again, whatever its state, beginning its schedule anew; the event's id stays. It returns at once.
-// Errors: ErrNotFound; ErrConflict when its endpoint is disabled; ErrGone when the endpoint is deleted or the body is no longer held.
+// Errors: ErrNotFound; ErrConflict when its endpoint is disabled; ErrGone when the endpoint is deleted, the subject erased or the body no longer held.
 func (s *Service) Resend(ctx context.Context, scope ekyc.Scope, id ekyc.ID) error {
 	return s.db.InTenant(ctx, scope, func(ctx context.Context, tx pgx.Tx) error {
 		row, err := readDelivery(ctx, tx, scope, id, " for no key update")
@@ -22,11 +24,13 @@ func (s *Service) Resend(ctx context.Context, scope ekyc.Scope, id ekyc.ID) erro
 		}
 		var held, disabled, deleted bool
 		var host *string
-		err = tx.QueryRow(ctx, `select v.body is not null, p.disabled_at is not null, p.deleted_at is not null,
-				(select callback_host from webhook_delivery d where d.tenant_id = $1 and d.environment = $2 and d.id = $5)
+		var erased *time.Time
+		err = tx.QueryRow(ctx, `select v.body is not null and `+stillHeld+`, p.disabled_at is not null, p.deleted_at is not null,
+				(select callback_host from webhook_delivery d where d.tenant_id = $1 and d.environment = $2 and d.id = $5),
+				(select erased_at from subject s where s.tenant_id = $1 and s.environment = $2 and s.id = v.subject_id)
 			from webhook_event v left join webhook_endpoint p on p.tenant_id = $1 and p.environment = $2 and p.id = $4
 			where v.tenant_id = $1 and v.environment = $2 and v.id = $3`,
-			scope.Tenant, scope.Environment, row.EventID, row.EndpointID, id).Scan(&held, &disabled, &deleted, &host)
+			scope.Tenant, scope.Environment, row.EventID, row.EndpointID, id).Scan(&held, &disabled, &deleted, &host, &erased)
 		switch {
 		case err != nil:
 			return fmt.Errorf("read a webhook event: %w", err)
@@ -34,6 +38,8 @@ func (s *Service) Resend(ctx context.Context, scope ekyc.Scope, id ekyc.ID) erro
 			return ekyc.Errorf(ekyc.ErrGone, "the webhook endpoint has been deleted")
 		case disabled:
 			return ekyc.Errorf(ekyc.ErrConflict, "the webhook endpoint is disabled")
+		case !held && erased != nil:
+			return vault.Erased(*erased)
 		case !held:
 			return ekyc.Errorf(ekyc.ErrGone, "what the webhook carried is no longer held")
 		}
@@ -82,7 +88,7 @@ func (s *Service) resendSome(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, f
 	values = append([]any{scope.Tenant, scope.Environment, string(after), string(until), resendBatch}, values...)
 	rows, err := tx.Query(ctx, `select id, endpoint_id, callback_host from webhook_delivery d
 		where tenant_id = $1 and environment = $2 and id > $3 and id < $4 and `+condition+`
-		and exists (select from webhook_event v where v.tenant_id = $1 and v.environment = $2 and v.id = d.event_id and v.body is not null)
+		and exists (select from webhook_event v where v.tenant_id = $1 and v.environment = $2 and v.id = d.event_id and v.body is not null and `+stillHeld+`)
 		and not exists (select from webhook_endpoint p where p.tenant_id = $1 and p.environment = $2 and p.id = d.endpoint_id
 			and coalesce(p.disabled_at, p.deleted_at) is not null)
 		order by id limit $5 for no key update`, values...)

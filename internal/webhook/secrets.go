@@ -36,7 +36,7 @@ func (s *Service) DefaultSecret(ctx context.Context, scope ekyc.Scope) (secret s
 	return secret, created, nil
 }
 
-// RotateDefaultSecret makes a new default secret; the old one goes on signing beside it for the overlap (0 to 7 days).
+// RotateDefaultSecret makes a new default secret; the old ones go on signing beside it for the overlap at the longest (0 to 7 days).
 func (s *Service) RotateDefaultSecret(ctx context.Context, scope ekyc.Scope, overlap time.Duration) (string, error) {
 	if err := checkOverlap(overlap); err != nil {
 		return "", err
@@ -57,7 +57,7 @@ func (s *Service) RotateDefaultSecret(ctx context.Context, scope ekyc.Scope, ove
 }
 
 // RotateSecret makes a new secret for an endpoint (and a new Ed25519 key, where it has one); the old ones go on signing beside the new
-// for the overlap (0 to 7 days). The secret is shown this once.
+// for the overlap at the longest (0 to 7 days). The secret is shown this once.
 func (s *Service) RotateSecret(ctx context.Context, scope ekyc.Scope, id ekyc.ID, overlap time.Duration) (string, error) {
 	if err := checkOverlap(overlap); err != nil {
 		return "", err
@@ -113,11 +113,12 @@ func (s *Service) ensureDefault(ctx context.Context, tx pgx.Tx, scope ekyc.Scope
 	return signingKey{}, false, errors.New("the default secret was not found after it was made")
 }
 
-// rotate lets the current key of one version end after the overlap and makes the next.
+// rotate makes the next key of one version. The others end after the overlap at the latest: who rotates without one, since a secret is known to
+// others, means those too that serve out an earlier overlap.
 func (s *Service) rotate(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, endpoint *ekyc.ID, version string, overlap time.Duration) (signingKey, error) {
 	// Whoever rotates first holds the row; the second finds it ended, and its insert collides: both are told apart below.
-	_, err := tx.Exec(ctx, `update webhook_secret set valid_until = clock_timestamp() + $5::interval
-		where tenant_id = $1 and environment = $2 and endpoint_id is not distinct from $3 and algorithm = $4 and valid_until is null`,
+	_, err := tx.Exec(ctx, `update webhook_secret set valid_until = least(valid_until, clock_timestamp() + $5::interval)
+		where tenant_id = $1 and environment = $2 and endpoint_id is not distinct from $3 and algorithm = $4`,
 		scope.Tenant, scope.Environment, endpoint, version, overlap)
 	if err != nil {
 		return signingKey{}, fmt.Errorf("end the current webhook secret: %w", err)

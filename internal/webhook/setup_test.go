@@ -21,6 +21,9 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"ekyc"
+	"ekyc/internal/blob"
+	"ekyc/internal/keyring"
+	"ekyc/internal/logtest"
 	"ekyc/internal/queue"
 	"ekyc/internal/store"
 	"ekyc/internal/store/storetest"
@@ -54,7 +57,7 @@ type testBundle struct {
 	service *webhook.Service
 	scope   ekyc.Scope
 	owner   *pgx.Conn
-	log     *lockedBuffer
+	log     *logtest.Buffer
 }
 
 // setup starts a service whose workers deliver to loopback, with the waits of the contract unless the options say otherwise.
@@ -67,8 +70,8 @@ func setup(t *testing.T, change ...func(*webhook.Options)) *testBundle {
 
 func setupWithoutWorkers(t *testing.T, change ...func(*webhook.Options)) *testBundle {
 	t.Helper()
-	b := &testBundle{t: t, url: server.URL(t), folder: t.TempDir(), scope: newScope(), log: &lockedBuffer{}}
-	if _, err := vault.CreateKeyring(filepath.Join(b.folder, "keyring")); err != nil {
+	b := &testBundle{t: t, url: server.URL(t), folder: t.TempDir(), scope: newScope(), log: &logtest.Buffer{}}
+	if _, err := keyring.Create(filepath.Join(b.folder, "keyring")); err != nil {
 		t.Fatal(err)
 	}
 	o := webhook.Options{AllowedNetworks: loopback, Logger: slog.New(slog.NewTextHandler(b.log, nil))}
@@ -91,39 +94,21 @@ func setupWithoutWorkers(t *testing.T, change ...func(*webhook.Options)) *testBu
 	return b
 }
 
-// lockedBuffer is a log that is read while it is written.
-type lockedBuffer struct {
-	mutex  sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.buffer.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.buffer.String()
-}
-
 func open(url, folder string, o webhook.Options) (*store.DB, *vault.Vault, *webhook.Service, error) {
 	db, err := store.Open(context.Background(), url, store.Options{})
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	keyring, err := vault.OpenKeyring(filepath.Join(folder, "keyring"))
+	ring, err := keyring.Open(filepath.Join(folder, "keyring"))
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	files, err := vault.NewFiles(filepath.Join(folder, "blobs"))
+	files, err := blob.OpenFiles(filepath.Join(folder, "blobs"))
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	v := vault.New(db, keyring, files, vault.Options{})
-	return db, v, webhook.New(db, v, keyring, o), nil
+	v := vault.New(db, ring, files, vault.Options{})
+	return db, v, webhook.New(db, v, ring, o), nil
 }
 
 // work starts workers; they stop with the test.

@@ -67,10 +67,13 @@ func (s *Service) wakeLost(ctx context.Context, tx pgx.Tx) (int, error) {
 	return len(lost), s.wake(ctx, tx, lost)
 }
 
+// stillHeld is true of an event, called v, whose time is not over: else what it carried is not given out, whether it has been dropped yet or not.
+const stillHeld = `(v.drop_at > now() or subject_held(v.tenant_id, v.environment, v.subject_id))`
+
 // dropBodies forgets what events carried, where to, and what was answered.
 func dropBodies(ctx context.Context, tx pgx.Tx) (int, error) {
 	rows, err := tx.Query(ctx, `update webhook_event v set body = null, thin_body = null from (
-			select tenant_id, environment, id from webhook_event where body is not null and drop_at < now() limit $1 for no key update skip locked) old
+			select tenant_id, environment, id from webhook_event where body is not null and drop_at < now() and not subject_held(tenant_id, environment, subject_id) limit $1 for no key update skip locked) old
 		where v.tenant_id = old.tenant_id and v.environment = old.environment and v.id = old.id returning v.id`, sweepBatch)
 	if err != nil {
 		return 0, err
@@ -94,9 +97,21 @@ func dropBodies(ctx context.Context, tx pgx.Tx) (int, error) {
 	return len(events), nil
 }
 
+// Limit brings the end of what a scope's events carry about persons forward to so long after each was published, for at most so many, and gives how many
+// it changed.
+func (s *Service) Limit(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, d time.Duration, most int) (int, error) {
+	tag, err := tx.Exec(ctx, `update webhook_event set drop_at = created_at + $3::interval where tenant_id = $1 and environment = $2 and id in (
+			select id from webhook_event where tenant_id = $1 and environment = $2 and subject_id <> '' and body is not null
+				and drop_at > created_at + $3::interval order by drop_at desc limit $4 for no key update)`, scope.Tenant, scope.Environment, d, most)
+	if err != nil {
+		return 0, fmt.Errorf("bring the end of webhooks forward: %w", err)
+	}
+	return int(tag.RowsAffected()), nil
+}
+
 func (s *Service) removeEvents(ctx context.Context, tx pgx.Tx) (int, error) {
 	return remove(ctx, tx, `delete from webhook_event v using (
-			select tenant_id, environment, id from webhook_event where created_at < now() - $2::interval limit $1 for update skip locked) old
+			select tenant_id, environment, id from webhook_event where created_at < now() - $2::interval and not subject_held(tenant_id, environment, subject_id) limit $1 for update skip locked) old
 		where v.tenant_id = old.tenant_id and v.environment = old.environment and v.id = old.id`, sweepBatch, s.options.KeepFor)
 }
 

@@ -51,7 +51,7 @@ var migrations embed.FS
 // Migrations are the tables of endpoints, secrets, events, deliveries and attempts.
 var Migrations = store.Migrations{Package: "webhook", Files: migrations, Directory: "migrations"}
 
-// Sealer seals what belongs to no subject: the secrets that sign. *vault.Keyring is one.
+// Sealer seals what belongs to no subject: the secrets that sign. *keyring.Ring is one.
 type Sealer interface {
 	Seal(purpose string, plaintext []byte) ([]byte, error)
 	Open(purpose string, sealed []byte) ([]byte, error)

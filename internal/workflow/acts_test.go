@@ -35,14 +35,14 @@ func TestActsAreEntered(t *testing.T) {
 	idle, scope := w.start(t, &synthetic{}, o, 0), newScope()
 	id := submit(t, idle, submission(scope)).ID
 	full.Store(true)
-	if _, err := idle.Cancel(t.Context(), scope, id); !errors.Is(err, fault) {
+	if _, err := idle.Cancel(t.Context(), scope, id, nil); !errors.Is(err, fault) {
 		t.Errorf("cancelled without an entry: %v", err)
 	}
 	if j, err := idle.Get(t.Context(), scope, id); err != nil || j.Status != Queued || media(t, idle, scope, id) == 0 {
 		t.Errorf("what was not entered has been done: %+v, %v", j, err)
 	}
 	full.Store(false)
-	if _, err := idle.Cancel(t.Context(), scope, id); err != nil {
+	if _, err := idle.Cancel(t.Context(), scope, id, nil); err != nil {
 		t.Fatal(err)
 	}
 	broken := w.start(t, &synthetic{before: func(context.Context, part, []byte) error { return ekyc.Errorf(ekyc.ErrEngineFailed, "broken") }}, o, 1)

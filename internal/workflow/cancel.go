@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"ekyc"
+	"ekyc/internal/vault"
 )
 
 // Cancel ends a queued job at once. A running one ends as soon as its worker learns of it, within the heartbeat; until then its state
-// stays running. Nothing is billed. Errors: ErrNotFound, ErrConflict when the job is over.
-func (s *Service) Cancel(ctx context.Context, scope ekyc.Scope, id ekyc.ID) (Job, error) {
+// stays running. Nothing is billed. What also does, which may be nil, is done at the end of the transaction, and an error of it undoes the cancellation.
+// Errors: ErrNotFound, ErrConflict when the job is over, ErrGone when its subject is erased, and those of also.
+func (s *Service) Cancel(ctx context.Context, scope ekyc.Scope, id ekyc.ID, also func(ctx context.Context, tx pgx.Tx, j Job) error) (Job, error) {
 	var j Job
 	err := s.db.InTenant(ctx, scope, func(ctx context.Context, tx pgx.Tx) error {
 		if err := s.cancel(ctx, tx, scope, id); err != nil {
@@ -22,8 +25,10 @@ func (s *Service) Cancel(ctx context.Context, scope ekyc.Scope, id ekyc.ID) (Job
 			return err
 		}
 		var err error
-		j, err = s.get(ctx, tx, scope, id)
-		return err
+		if j, err = s.get(ctx, tx, scope, id); err != nil || also == nil {
+			return err
+		}
+		return also(ctx, tx, j)
 	})
 	if err == nil && j.Status == Cancelled {
 		s.deleteUploadsLater(ctx, scope, id)
@@ -34,13 +39,16 @@ func (s *Service) Cancel(ctx context.Context, scope ekyc.Scope, id ekyc.ID) (Job
 func (s *Service) cancel(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.ID) error {
 	var status Status
 	var reservation ekyc.ID
-	err := tx.QueryRow(ctx, `select status, reservation_id from job where tenant_id = $1 and environment = $2 and id = $3 for update`,
-		scope.Tenant, scope.Environment, id).Scan(&status, &reservation)
+	var erased *time.Time
+	err := tx.QueryRow(ctx, `select status, reservation_id, `+erasedAt+` from job j where tenant_id = $1 and environment = $2 and id = $3 for update`,
+		scope.Tenant, scope.Environment, id).Scan(&status, &reservation, &erased)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return notFound()
 	case err != nil:
 		return fmt.Errorf("lock a job: %w", err)
+	case erased != nil:
+		return vault.Erased(*erased)
 	case status.Final():
 		return ekyc.Errorf(ekyc.ErrConflict, "the job is over").With("status", status)
 	case status == Running:
@@ -48,7 +56,7 @@ func (s *Service) cancel(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ek
 			scope.Tenant, scope.Environment, id)
 		return err
 	}
-	if err := s.end(ctx, tx, scope, id, Cancelled, nil, false, nil); err != nil {
+	if _, err := s.end(ctx, tx, scope, id, Cancelled, nil, false, nil); err != nil {
 		return err
 	}
 	return s.metering.Refund(ctx, tx, scope, reservation)
@@ -60,7 +68,7 @@ func (s *Service) cancelClaimed(ctx context.Context, c *claim) error {
 		if err := s.hold(ctx, tx, c); err != nil && !errors.Is(err, errCancelRequested) {
 			return err
 		}
-		if err := s.end(ctx, tx, c.Scope, c.ID, Cancelled, nil, false, nil); err != nil {
+		if _, err := s.end(ctx, tx, c.Scope, c.ID, Cancelled, nil, false, nil); err != nil {
 			return err
 		}
 		return s.metering.Refund(ctx, tx, c.Scope, c.ReservationID)

@@ -17,11 +17,11 @@ func TestAQueuedJobIsCancelledAtOnce(t *testing.T) {
 	scope := newScope()
 	endpoint(t, p, scope)
 	id := submit(t, p, submission(scope)).ID
-	j, err := p.Cancel(t.Context(), scope, id)
+	j, err := p.Cancel(t.Context(), scope, id, nil)
 	if err != nil || j.Status != Cancelled || j.FinishedAt == nil || reserved(t, p, scope) != 0 || media(t, p, scope, id) != 0 {
 		t.Errorf("%+v, %v", j, err)
 	}
-	if _, err := p.Cancel(t.Context(), scope, id); ekyc.CodeOf(err) != ekyc.ErrConflict {
+	if _, err := p.Cancel(t.Context(), scope, id, nil); ekyc.CodeOf(err) != ekyc.ErrConflict {
 		t.Errorf("a second time: %v", err)
 	}
 	q := w.start(t, &synthetic{}, swift(), 1) // finds a turn and no job
@@ -41,7 +41,7 @@ func TestARunningJobIsCancelledByItsWorker(t *testing.T) {
 	endpoint(t, p, scope)
 	id := submit(t, p, submission(scope)).ID
 	<-begun
-	j, err := p.Cancel(t.Context(), scope, id)
+	j, err := p.Cancel(t.Context(), scope, id, nil)
 	if err != nil || j.Status != Running || !j.CancelRequested {
 		t.Errorf("%+v, %v", j, err)
 	}
@@ -66,7 +66,7 @@ func TestCancellingAndFinishingExcludeEachOther(t *testing.T) {
 	for i := range 40 {
 		id := submit(t, p, submission(scope)).ID
 		time.Sleep(time.Duration(i) * time.Millisecond)
-		_, err := p.Cancel(t.Context(), scope, id)
+		_, err := p.Cancel(t.Context(), scope, id, nil)
 		if err != nil && ekyc.CodeOf(err) != ekyc.ErrConflict {
 			t.Fatal(err)
 		}

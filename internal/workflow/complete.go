@@ -13,15 +13,13 @@ import (
 	"ekyc/internal/metering"
 	"ekyc/internal/pipeline"
 	"ekyc/internal/receipt"
+	"ekyc/internal/retention"
 	"ekyc/internal/review"
 )
 
-// complete is the end of a job that was decided: result, facts, review, receipt, usage, events and state in one transaction.
-func (s *Service) complete(ctx context.Context, c *claim, p *progress, result *Result, decided Step) error {
-	text, err := json.Marshal(result)
-	if err != nil {
-		return fmt.Errorf("write the result of a job: %w", err)
-	}
+// complete is the end of a job: signals, decision, result, facts, review, receipt, usage, events and state in one transaction.
+func (s *Service) complete(ctx context.Context, c *claim, x *execution) error {
+	p := x.known
 	models, err := s.loadedModels(ctx)
 	if err != nil {
 		return err
@@ -30,6 +28,18 @@ func (s *Service) complete(ctx context.Context, c *claim, p *progress, result *R
 		if err := s.hold(ctx, tx, c); err != nil {
 			return err
 		}
+		if err := s.signal(ctx, tx, c, p); err != nil {
+			return err
+		}
+		result, decided, err := x.decide()
+		if err != nil {
+			return err
+		}
+		result.Workflow = c.workflow()
+		text, err := json.Marshal(result)
+		if err != nil {
+			return fmt.Errorf("write the result of a job: %w", err)
+		}
 		sealed, err := s.vault.Seal(ctx, tx, c.Scope, c.SubjectID, resultOf(c.ID), text)
 		if err != nil {
 			return err
@@ -37,21 +47,25 @@ func (s *Service) complete(ctx context.Context, c *claim, p *progress, result *R
 		if err := insertStep(ctx, tx, c, partDecision, append(p.spared(), decided), nil); err != nil {
 			return err
 		}
-		if err := s.end(ctx, tx, c.Scope, c.ID, Completed, nil, false, sealed); err != nil {
+		kept, err := s.end(ctx, tx, c.Scope, c.ID, Completed, nil, false, sealed)
+		if err != nil {
+			return err
+		}
+		if err := s.retain(ctx, tx, c, kept); err != nil {
 			return err
 		}
 		at, err := s.storeFacts(ctx, tx, c, p.facts)
 		if err != nil {
 			return err
 		}
-		opened, err := s.openReview(ctx, tx, c, p, result)
+		opened, err := s.openReview(ctx, tx, c, p, result, kept)
 		if err != nil {
 			return err
 		}
-		if err := s.tell(ctx, tx, c, p, eventType(result.Decision), completedData(c, p, result, opened)); err != nil {
+		if err := s.tell(ctx, tx, c, p, eventType(result.Decision), completedData(c, p, result, opened), kept); err != nil {
 			return err
 		}
-		if err := s.issueReceipt(ctx, tx, c, p, result, text, models, at); err != nil {
+		if err := s.issueReceipt(ctx, tx, c, p, result, text, models, at, kept); err != nil {
 			return err
 		}
 		if err := s.shadow(ctx, tx, c, p, result, at); err != nil {
@@ -93,21 +107,18 @@ func (s *Service) storeFacts(ctx context.Context, tx pgx.Tx, c *claim, f *pipeli
 }
 
 // openReview puts a case that a person has to look at into the queue; "" where there is none.
-func (s *Service) openReview(ctx context.Context, tx pgx.Tx, c *claim, p *progress, r *Result) (ekyc.ID, error) {
+func (s *Service) openReview(ctx context.Context, tx pgx.Tx, c *claim, p *progress, r *Result, kept retention.Settings) (ekyc.ID, error) {
 	if s.hooks.Reviews == nil || r.Decision != ekyc.Review {
 		return "", nil
 	}
 	found := review.Case{
 		Job: c.ID, Subject: c.SubjectID, Score: r.Score, Workflow: c.WorkflowName, WorkflowVersion: c.WorkflowVersion, WorkflowHash: c.WorkflowHash,
-		CallbackURL: p.request.CallbackURL,
+		CallbackURL: p.request.CallbackURL, HeldFor: c.holds(kept),
 	}
 	for _, reason := range r.Reasons {
 		if !slices.Contains(found.Reasons, reason.Code) {
 			found.Reasons = append(found.Reasons, reason.Code)
 		}
-	}
-	if !c.Kept {
-		found.HeldFor = dropAfter
 	}
 	return s.hooks.Reviews.Open(ctx, tx, c.Scope, found)
 }
@@ -124,19 +135,17 @@ func (s *Service) loadedModels(ctx context.Context) (map[string]string, error) {
 	return inventory.Hashes, nil
 }
 
-func (s *Service) issueReceipt(ctx context.Context, tx pgx.Tx, c *claim, p *progress, r *Result, text []byte, models map[string]string, at time.Time) error {
+func (s *Service) issueReceipt(ctx context.Context, tx pgx.Tx, c *claim, p *progress, r *Result, text []byte, models map[string]string, at time.Time, kept retention.Settings) error {
 	if s.hooks.Receipts == nil {
 		return nil
 	}
 	f := receipt.Facts{
 		Job: c.ID, Subject: c.SubjectID, SubmittedAt: c.CreatedAt, DecidedAt: at, Decision: r.Decision, Score: r.Score,
 		Workflow: receipt.Workflow(r.Workflow), Policy: receipt.Policy(r.Policy), Models: models, Program: s.options.Program, Result: text,
+		KeepFor: c.holds(kept),
 	}
 	if bound := p.request.Commitments; bound != nil {
 		f.Salt, f.Inputs = bound.Salt, bound.Inputs
-	}
-	if !c.Kept {
-		f.KeepFor = dropAfter
 	}
 	return s.hooks.Receipts.Issue(ctx, tx, c.Scope, f)
 }

@@ -279,7 +279,7 @@ func TestALateWorkerChangesNothing(t *testing.T) {
 				t.Errorf("the late worker ends with %v", err)
 			}
 			for what, err := range map[string]error{
-				"a result": p.complete(t.Context(), c, &progress{}, &Result{}, Step{}), "a failure": p.fail(t.Context(), c, ekyc.Errorf(ekyc.ErrInternal, "late"), true),
+				"a result": p.complete(t.Context(), c, &execution{known: &progress{}}), "a failure": p.fail(t.Context(), c, ekyc.Errorf(ekyc.ErrInternal, "late"), true),
 				"a return": p.giveBack(t.Context(), c, setback{failures: 1, wait: time.Hour}), "an end by cancelling": p.cancelClaimed(t.Context(), c),
 			} {
 				if !errors.Is(err, errLeaseLost) {

@@ -58,7 +58,11 @@ func (s *Service) dropSubject(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, 
 		return fmt.Errorf("begin to erase a subject: %w", err)
 	}
 	defer trial.Rollback(ctx)
-	media, err := s.vault.EraseSubject(ctx, trial, scope, subject)
+	forget := s.vault.EraseSubject
+	if s.hooks.Erasure != nil {
+		forget = s.hooks.Erasure.Forget
+	}
+	media, err := forget(ctx, trial, scope, subject)
 	if ekyc.CodeOf(err) == ekyc.ErrGone {
 		return nil
 	}
@@ -71,10 +75,11 @@ func (s *Service) dropSubject(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, 
 	return trial.Commit(ctx)
 }
 
-// isUnneeded says whether all that is known of a subject is jobs that are dropped, one of which made it.
+// isUnneeded says whether all that is known of a subject is jobs that were not to be kept and are dropped, one of which made it. One that is held is
+// needed.
 func isUnneeded(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID) (unneeded bool, err error) {
 	err = tx.QueryRow(ctx, `
-		select coalesce(bool_or(made_subject) and bool_and(dropped_at is not null), false) from job
+		select coalesce(bool_or(made_subject) and bool_and(dropped_at is not null and not kept), false) and not subject_held($1, $2, $3) from job
 		where tenant_id = $1 and environment = $2 and subject_id = $3`, scope.Tenant, scope.Environment, subject).Scan(&unneeded)
 	if err != nil {
 		return false, fmt.Errorf("look for what is about a subject: %w", err)

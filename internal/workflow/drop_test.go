@@ -36,7 +36,7 @@ func over(t *testing.T, w world, p *process, scope ekyc.Scope, ref string) Job {
 	sub := submission(scope)
 	sub.Store, sub.SubjectRef, sub.TraceParent = false, ref, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	j := submit(t, p, sub)
-	if _, err := p.Cancel(t.Context(), scope, j.ID); err != nil {
+	if _, err := p.Cancel(t.Context(), scope, j.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	age(t, w, j.ID, dropAfter+time.Minute)
@@ -83,7 +83,7 @@ func TestASubjectGoesWithTheJobsThatAreNotStored(t *testing.T) {
 			t.Errorf("%s: erased %v", what, !c.erased)
 		}
 	}
-	if _, err := p.Cancel(t.Context(), scope, waiting.ID); err != nil {
+	if _, err := p.Cancel(t.Context(), scope, waiting.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	age(t, w, waiting.ID, dropAfter+time.Minute)
@@ -134,7 +134,7 @@ func TestASubmissionBesideTheErasureOfItsSubject(t *testing.T) {
 		if isErased(t, w, j.Subject) {
 			t.Fatal("the subject of a job that waits is erased")
 		}
-		if _, err := p.Cancel(t.Context(), scope, j.ID); err != nil {
+		if _, err := p.Cancel(t.Context(), scope, j.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 		age(t, w, j.ID, dropAfter+time.Minute)

@@ -162,7 +162,7 @@ func laidOver(facts, change map[string]any) map[string]any {
 }
 
 // TestTheExamplesRunAsJobs submits the sample people of every example and holds their jobs against what the example says. Those whose case is one of the
-// profile are left to the example's own test: here the profile is really checked.
+// profile, or of what others have brought, are left to the example's own test: here the profile is really checked and others are really looked for.
 func TestTheExamplesRunAsJobs(t *testing.T) {
 	t.Parallel()
 	const examples = "../../examples"
@@ -194,7 +194,7 @@ func TestTheExamplesRunAsJobs(t *testing.T) {
 			}
 			run := 0
 			for _, c := range sample.Cases {
-				if aboutTheProfile(c) {
+				if reallyChecked(c) {
 					continue
 				}
 				run++
@@ -207,10 +207,10 @@ func TestTheExamplesRunAsJobs(t *testing.T) {
 	}
 }
 
-// aboutTheProfile says whether a case differs in what the profile checks find.
-func aboutTheProfile(c personCase) bool {
+// reallyChecked says whether a case differs in what the profile checks find, or in what others have brought.
+func reallyChecked(c personCase) bool {
 	evidence, _ := c.Change["evidence"].(map[string]any)
-	return c.Change["kya"] != nil || evidence["kya"] != nil
+	return c.Change["kya"] != nil || evidence["kya"] != nil || evidence["signals"] != nil
 }
 
 func runCase(t *testing.T, p *process, e *people, example string, pinned Pinned, c personCase, facts map[string]any) {

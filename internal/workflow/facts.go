@@ -44,6 +44,7 @@ func (x *execution) evidence() decision.Input {
 		doc = nil
 	}
 	in := engine.EvidenceOf(p.selfie, doc, p.match, p.profile.evidence())
+	in.Signals = p.signals
 	for _, factor := range []struct {
 		step  pipeline.StepName
 		state *decision.State

@@ -11,6 +11,7 @@ import (
 	"ekyc"
 	"ekyc/internal/decision"
 	"ekyc/internal/metering"
+	"ekyc/internal/retention"
 	"ekyc/internal/webhook"
 )
 
@@ -23,7 +24,8 @@ func (s *Service) fail(ctx context.Context, c *claim, problem *ekyc.Error, deadL
 		if err := s.hold(ctx, tx, c); err != nil {
 			return err
 		}
-		if err := s.end(ctx, tx, c.Scope, c.ID, Failed, problem, deadLetter, nil); err != nil {
+		kept, err := s.end(ctx, tx, c.Scope, c.ID, Failed, problem, deadLetter, nil)
+		if err != nil {
 			return err
 		}
 		p := &progress{}
@@ -32,7 +34,7 @@ func (s *Service) fail(ctx context.Context, c *claim, problem *ekyc.Error, deadL
 		}
 		data := eventData{JobID: c.ID, SubjectID: c.SubjectID, Status: Failed, Error: &Problem{problem.Code, problem.Message},
 			SubjectRef: p.notes.SubjectRef, Metadata: p.notes.Metadata}
-		if err := s.tell(ctx, tx, c, p, webhook.KYCFailed, data); err != nil {
+		if err := s.tell(ctx, tx, c, p, webhook.KYCFailed, data, kept); err != nil {
 			return err
 		}
 		if deadLetter {
@@ -60,8 +62,13 @@ func (s *Service) waits(kept bool) time.Duration {
 	return min(s.options.KeepUploads, dropAfter)
 }
 
-// end writes a job's last state. What served the work alone goes, except that a dead letter keeps what another try needs.
-func (s *Service) end(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.ID, status Status, problem *ekyc.Error, deadLetter bool, result []byte) error {
+// end writes a job's last state, and for how long it is kept by the settings that it gives. What served the work alone goes, except that a dead letter
+// keeps what another try needs.
+func (s *Service) end(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.ID, status Status, problem *ekyc.Error, deadLetter bool, result []byte) (retention.Settings, error) {
+	kept, err := s.retention(ctx, tx, scope)
+	if err != nil {
+		return kept, err
+	}
 	var code, message *string
 	if problem != nil {
 		text := string(problem.Code)
@@ -70,16 +77,16 @@ func (s *Service) end(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.
 	batch := &pgx.Batch{}
 	batch.Queue(`
 		update job set status = $4, error_code = $5, error_message = $6, dead_letter = $7, result = $8, lease_token = null, lease_until = null,
-			request = case when $7 then request end, finished_at = clock_timestamp()
-		where tenant_id = $1 and environment = $2 and id = $3`, scope.Tenant, scope.Environment, id, status, code, message, deadLetter, result)
+			request = case when $7 then request end, finished_at = clock_timestamp(), expires_at = case when kept then clock_timestamp() + $9::interval end
+		where tenant_id = $1 and environment = $2 and id = $3`, scope.Tenant, scope.Environment, id, status, code, message, deadLetter, result, kept.For(retention.Result))
 	if !deadLetter {
 		batch.Queue(`update job_step set outcome = null where tenant_id = $1 and environment = $2 and job_id = $3 and outcome is not null`,
 			scope.Tenant, scope.Environment, id)
 	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("end a job: %w", err)
+		return kept, fmt.Errorf("end a job: %w", err)
 	}
-	return nil
+	return kept, nil
 }
 
 // eventData is the member data of the kyc events.
@@ -110,11 +117,8 @@ func eventType(d ekyc.Decision) string {
 }
 
 // tell publishes the event of a job's end. Of an erased subject only what is no personal data is told, under the tenant's key.
-func (s *Service) tell(ctx context.Context, tx pgx.Tx, c *claim, p *progress, kind string, data eventData) error {
-	e := webhook.Event{Type: kind, Subject: c.SubjectID, Data: data, Thin: data.thin(), CallbackURL: p.request.CallbackURL}
-	if !c.Kept {
-		e.KeepFor = dropAfter
-	}
+func (s *Service) tell(ctx context.Context, tx pgx.Tx, c *claim, p *progress, kind string, data eventData, kept retention.Settings) error {
+	e := webhook.Event{Type: kind, Subject: c.SubjectID, Data: data, Thin: data.thin(), CallbackURL: p.request.CallbackURL, KeepFor: c.holds(kept)}
 	_, err := s.webhooks.Publish(ctx, tx, c.Scope, e)
 	if ekyc.CodeOf(err) == ekyc.ErrGone {
 		thin := data.thin()
@@ -151,7 +155,7 @@ func (s *Service) TellCrossings(ctx context.Context, tx pgx.Tx, scope ekyc.Scope
 	return nil
 }
 
-// deleteUploads deletes a finished job's photographs and notes that. It may be called again. What the work needed besides them goes
+// deleteUploads deletes those photographs of a finished job that do not stay, and notes that. It may be called again. What the work needed besides them goes
 // first, so that an operator cannot put the job back while they are being deleted; one who did so before keeps them.
 func (s *Service) deleteUploads(ctx context.Context, scope ekyc.Scope, id ekyc.ID) error {
 	tag, err := s.db.SystemPool().Exec(ctx, `

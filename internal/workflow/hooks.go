@@ -10,6 +10,8 @@ import (
 	"ekyc/internal/decision"
 	"ekyc/internal/pipeline"
 	"ekyc/internal/receipt"
+	"ekyc/internal/retention"
+	"ekyc/internal/reuse"
 	"ekyc/internal/review"
 )
 
@@ -20,6 +22,21 @@ type Hooks struct {
 	Reviews  Reviews
 	Receipts Receipts
 	Shadows  Shadows
+	Reuse    Reuse
+	// Retention says how long things are kept; without it all tenants have the defaults.
+	Retention Retention
+	Erasure   Erasure
+}
+
+// Erasure forgets subjects everywhere; an erasure.Service is one. Without it only what is sealed under the subject's key goes.
+type Erasure interface {
+	// Forget erases a subject, in the caller's transaction, and names files that the caller removes. Errors: ErrNotFound, ErrGone, ErrConflict while it is held.
+	Forget(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID) ([]string, error)
+}
+
+// Retention knows for how long a scope wants things kept; a retention.Service is one.
+type Retention interface {
+	Settings(ctx context.Context, tx pgx.Tx, scope ekyc.Scope) (retention.Settings, error)
 }
 
 // Library knows the workflows of a scope; a drafting.Service is one.
@@ -41,6 +58,14 @@ type Reviews interface {
 type Receipts interface {
 	// Issue signs what was decided and stores it.
 	Issue(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, f receipt.Facts) error
+}
+
+// Reuse finds documents and pictures again that other subjects have brought; a reuse.Service is one.
+type Reuse interface {
+	Hash(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, in reuse.Brought) (*reuse.Hashes, error)
+	// Look finds what others have brought, and holds what was brought against others that bring the same, until the transaction ends.
+	Look(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID, h *reuse.Hashes) (reuse.Found, error)
+	Keep(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject, job ekyc.ID, h *reuse.Hashes) error
 }
 
 // Shadows decides a job once more under other workflows.

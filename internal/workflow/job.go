@@ -11,6 +11,7 @@ import (
 
 	"ekyc"
 	"ekyc/internal/review"
+	"ekyc/internal/vault"
 )
 
 // Status is the state of a job.
@@ -43,7 +44,7 @@ type Job struct {
 	FinishedAt      *time.Time
 	Attempt         int // how often a worker took it
 	Steps           []Step
-	Result          json.RawMessage   // of a completed job, see Result; nil once its subject is erased or it is no longer kept
+	Result          json.RawMessage   // of a completed job, see Result; nil once its subject is erased or its time is over
 	Error           *Problem          // of a failed job
 	Metadata        map[string]string // nil once no longer kept
 	SubjectRef      string            // "" once no longer kept
@@ -53,7 +54,11 @@ type Job struct {
 	Store           bool
 	DeadLetter      bool
 	CancelRequested bool           // a running job that will be cancelled as soon as its worker learns of it
+	ExpiresAt       *time.Time     // when what it holds of the person ends, of a job that is over and kept
+	Expired         bool           // that has come
+	ErasedAt        *time.Time     // when its subject was erased, and with it what it held of the person; nil: it was not
 	Review          *review.Review // nil where there is none; Get looks for it, lists do not
+	Media           []vault.Media  // its photographs that stay beyond it; Get looks for them, lists do not
 }
 
 // Step is one step of a job as clients see it.
@@ -93,17 +98,25 @@ type row struct {
 	CreatedAt       time.Time        `db:"created_at"`
 	StartedAt       *time.Time       `db:"started_at"`
 	FinishedAt      *time.Time       `db:"finished_at"`
+	ExpiresAt       *time.Time       `db:"expires_at"`
+	IsOver          bool             `db:"is_over"`
+	ErasedAt        *time.Time       `db:"erased_at"`
 }
 
 // columns are those of row, of a job called j.
 const columns = `j.tenant_id, j.environment, j.id, j.status, j.subject_id, j.key_id, j.error_code, j.error_message, j.dead_letter, j.attempt,
-	j.cancel_requested, coalesce(j.workflow_name, j.settings->>'name') as workflow, j.workflow_version, j.workflow_hash, j.kept, j.created_at, j.started_at, j.finished_at`
+	j.cancel_requested, coalesce(j.workflow_name, j.settings->>'name') as workflow, j.workflow_version, j.workflow_hash, j.kept, j.created_at, j.started_at, j.finished_at,
+	j.expires_at, j.kept and j.dropped_at is not null or ` + isOver + ` as is_over, ` + erasedAt + ` as erased_at`
+
+// erasedAt is when the subject of a job, called j, was erased.
+const erasedAt = `(select s.erased_at from subject s where s.tenant_id = j.tenant_id and s.environment = j.environment and s.id = j.subject_id)`
 
 func (r row) job() Job {
 	j := Job{
 		ID: r.ID, Scope: ekyc.Scope{Tenant: r.TenantID, Environment: r.Environment}, Status: r.Status, Subject: r.SubjectID, KeyID: r.KeyID,
 		CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, Attempt: r.Attempt, Steps: []Step{},
 		Workflow: r.Workflow, WorkflowVersion: r.WorkflowVersion, WorkflowHash: r.WorkflowHash, Store: r.Kept, DeadLetter: r.DeadLetter, CancelRequested: r.CancelRequested,
+		ExpiresAt: r.ExpiresAt, Expired: r.IsOver, ErasedAt: r.ErasedAt,
 	}
 	if r.ErrorCode != nil {
 		j.Error = &Problem{Code: *r.ErrorCode}
@@ -163,6 +176,9 @@ func (s *Service) get(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.
 	if err := s.addSteps(ctx, tx, []*Job{&j}); err != nil {
 		return Job{}, err
 	}
+	if j.Media, err = s.vault.KeptMediaOfJob(ctx, tx, scope, id); err != nil {
+		return Job{}, err
+	}
 	if s.hooks.Reviews != nil && j.Status == Completed {
 		if j.Review, err = s.hooks.Reviews.OfJob(ctx, tx, scope, id); err != nil {
 			return Job{}, err
@@ -173,8 +189,11 @@ func (s *Service) get(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.
 
 func notFound() error { return ekyc.Errorf(ekyc.ErrNotFound, "there is no such job") }
 
-// open decrypts what the tenant may see. What went with its subject stays absent.
+// open decrypts what the tenant may see. What went with its subject, or is past its time, stays absent.
 func (s *Service) open(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, j *Job, parts sealedParts) error {
+	if j.Expired {
+		return nil
+	}
 	if parts.Annotations != nil {
 		plain, err := s.vault.Open(ctx, tx, scope, j.Subject, annotationsOf(j.ID), parts.Annotations)
 		if ekyc.CodeOf(err) == ekyc.ErrGone {
@@ -224,7 +243,9 @@ func (s *Service) addSteps(ctx context.Context, tx pgx.Tx, jobs []*Job) error {
 		return fmt.Errorf("read the steps: %w", err)
 	}
 	for _, j := range jobs {
-		j.Steps = inOrder(j.Steps)
+		if j.Steps = inOrder(j.Steps); j.Expired {
+			j.Steps = nil
+		}
 	}
 	return nil
 }

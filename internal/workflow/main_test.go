@@ -16,16 +16,22 @@ import (
 	"github.com/riverqueue/river"
 
 	"ekyc"
+	"ekyc/internal/audit"
+	"ekyc/internal/blob"
 	"ekyc/internal/document"
 	"ekyc/internal/document/check"
 	"ekyc/internal/drafting"
 	"ekyc/internal/engine"
 	"ekyc/internal/face"
 	"ekyc/internal/face/liveness"
+	"ekyc/internal/keyring"
+	"ekyc/internal/killtest"
 	"ekyc/internal/metering"
 	"ekyc/internal/profile"
 	"ekyc/internal/queue"
 	"ekyc/internal/receipt"
+	"ekyc/internal/retention"
+	"ekyc/internal/reuse"
 	"ekyc/internal/review"
 	"ekyc/internal/store"
 	"ekyc/internal/store/storetest"
@@ -40,7 +46,8 @@ func TestMain(m *testing.M) {
 	if job := os.Getenv(workerVariable); job != "" {
 		os.Exit(workUntilKilled(job))
 	}
-	os.Exit(storetest.Main(m, &server, queue.Migrations, metering.Migrations, vault.Migrations, webhook.Migrations, drafting.Migrations, review.Migrations, receipt.Migrations, Migrations))
+	killtest.Main(killtest.Programs{"ingest": killtest.Program(ingest), "ends": killtest.Program(endResults)})
+	os.Exit(storetest.Main(m, &server, audit.Migrations, queue.Migrations, metering.Migrations, vault.Migrations, retention.Migrations, webhook.Migrations, drafting.Migrations, review.Migrations, receipt.Migrations, Migrations, reuse.Migrations))
 }
 
 // world is what processes share: a database, the root keys and a place for files.
@@ -52,7 +59,7 @@ func newWorld(t testing.TB) world {
 	t.Helper()
 	directory := t.TempDir()
 	w := world{URL: server.URL(t), Keys: filepath.Join(directory, "keys"), Files: filepath.Join(directory, "files")}
-	if _, err := vault.CreateKeyring(w.Keys); err != nil {
+	if _, err := keyring.Create(w.Keys); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -78,19 +85,24 @@ type rooms struct {
 
 // open puts a process together. Close its db when it is no longer needed.
 func (w world) open(ctx context.Context, e Engine, o Options, workers int) (*process, error) {
+	files, err := blob.OpenFiles(w.Files)
+	if err != nil {
+		return nil, err
+	}
+	return w.openOn(ctx, files, store.Options{}, e, o, workers)
+}
+
+// openOn is open with what a test puts between the process and its files and database.
+func (w world) openOn(ctx context.Context, files blob.Store, so store.Options, e Engine, o Options, workers int) (*process, error) {
 	quiet := slog.New(slog.DiscardHandler)
 	if os.Getenv("EKYC_TEST_LOG") != "" {
 		quiet = slog.Default()
 	}
-	db, err := store.Open(ctx, w.URL, store.Options{})
+	db, err := store.Open(ctx, w.URL, so)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := vault.OpenKeyring(w.Keys)
-	if err != nil {
-		return nil, err
-	}
-	files, err := vault.NewFiles(w.Files)
+	keys, err := keyring.Open(w.Keys)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +167,7 @@ type synthetic struct {
 	live     float64                                                       // of the selfie, 0 for 0.97
 	country  string                                                        // of the document
 	model    string                                                        // "" for one that all have
+	crop     []byte                                                        // the face that it cuts out where one is wanted
 	before   func(ctx context.Context, step part, photograph []byte) error // nil: nothing happens
 
 	mu        sync.Mutex
@@ -194,7 +207,7 @@ func (e *synthetic) Selfie(ctx context.Context, r engine.SelfieRequest) (*engine
 		return nil, err
 	}
 	e.mu.Lock()
-	e.selfies = append(e.selfies, engine.SelfieRequest{Hints: r.Hints, Challenge: r.Challenge, SkipLiveness: r.SkipLiveness, SkipEnrol: r.SkipEnrol})
+	e.selfies = append(e.selfies, engine.SelfieRequest{Hints: r.Hints, Challenge: r.Challenge, SkipLiveness: r.SkipLiveness, SkipEnrol: r.SkipEnrol, FaceCropSide: r.FaceCropSide})
 	e.mu.Unlock()
 	out := &engine.SelfieOutcome{Step: engine.Step{Name: engine.StepLiveness, Status: engine.StepSkipped}}
 	if !r.SkipLiveness {
@@ -202,6 +215,9 @@ func (e *synthetic) Selfie(ctx context.Context, r engine.SelfieRequest) (*engine
 	}
 	if !r.SkipEnrol {
 		out.Sample = e.sample()
+	}
+	if r.FaceCropSide > 0 {
+		out.FaceCrop = e.crop
 	}
 	return out, nil
 }
@@ -226,7 +242,7 @@ func (e *synthetic) Document(ctx context.Context, r engine.DocumentUpload) (*eng
 		return nil, err
 	}
 	e.mu.Lock()
-	e.documents = append(e.documents, engine.DocumentUpload{Checks: r.Checks, At: r.At, SkipEnrol: r.SkipEnrol, SkipValidate: r.SkipValidate})
+	e.documents = append(e.documents, engine.DocumentUpload{Checks: r.Checks, At: r.At, SkipEnrol: r.SkipEnrol, SkipValidate: r.SkipValidate, WantFaceCrop: r.WantFaceCrop, FaceCropSide: r.FaceCropSide})
 	e.mu.Unlock()
 	out := &engine.DocumentOutcome{
 		OCR: engine.Step{Name: engine.StepOCR, Status: engine.StepCompleted}, Validate: engine.Step{Name: engine.StepValidate, Status: engine.StepSkipped},
@@ -238,6 +254,9 @@ func (e *synthetic) Document(ctx context.Context, r engine.DocumentUpload) (*eng
 	}
 	if !r.SkipEnrol {
 		out.Portrait = e.sample()
+	}
+	if r.WantFaceCrop {
+		out.FaceCrop = e.crop
 	}
 	return out, nil
 }

@@ -66,7 +66,7 @@ func (s *Service) listAll(ctx context.Context, f OperatorFilter, dead bool, limi
 }
 
 // Requeue puts a dead letter back into the queue with all its attempts before it; it is billed as if it were new. Errors: ErrNotFound,
-// ErrConflict when it is no dead letter, ErrGone when its photographs are no longer held, ErrQuotaExceeded.
+// ErrConflict when it is no dead letter, ErrGone when its subject is erased or its photographs are no longer held, ErrQuotaExceeded.
 func (s *Service) Requeue(ctx context.Context, id ekyc.ID) (Job, error) {
 	var j Job
 	var scope ekyc.Scope
@@ -91,16 +91,19 @@ func (s *Service) Requeue(ctx context.Context, id ekyc.ID) (Job, error) {
 
 func (s *Service) requeue(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.ID) (Job, error) {
 	var dead, gone bool
+	var erased *time.Time
 	c := claim{Scope: scope, ID: id}
 	err := tx.QueryRow(ctx, `
-		select dead_letter, entitlement, uploads_gone_at is not null or request is null, subject_id, request, kept, settings, workflow_hash from job
+		select dead_letter, entitlement, uploads_gone_at is not null or request is null, subject_id, request, kept, settings, workflow_hash, `+erasedAt+` from job j
 		where tenant_id = $1 and environment = $2 and id = $3 for update`,
-		scope.Tenant, scope.Environment, id).Scan(&dead, &c.Entitlement, &gone, &c.SubjectID, &c.Request, &c.Kept, &c.Settings, &c.WorkflowHash)
+		scope.Tenant, scope.Environment, id).Scan(&dead, &c.Entitlement, &gone, &c.SubjectID, &c.Request, &c.Kept, &c.Settings, &c.WorkflowHash, &erased)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return Job{}, notFound()
 	case err != nil:
 		return Job{}, fmt.Errorf("lock a job: %w", err)
+	case erased != nil:
+		return Job{}, vault.Erased(*erased)
 	case !dead:
 		return Job{}, ekyc.Errorf(ekyc.ErrConflict, "the job is no dead letter")
 	case gone:
@@ -125,7 +128,7 @@ func (s *Service) requeue(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id e
 	}
 	rows, err := tx.Query(ctx, `
 		update job j set status = 'queued', dead_letter = false, error_code = null, error_message = null, failures = 0, interruptions = 0,
-			cancel_requested = false, reservation_id = $4, finished_at = null, available_at = clock_timestamp()
+			cancel_requested = false, reservation_id = $4, finished_at = null, expires_at = null, available_at = clock_timestamp()
 		where tenant_id = $1 and environment = $2 and id = $3 returning `+columns,
 		scope.Tenant, scope.Environment, id, reservation)
 	if err != nil {

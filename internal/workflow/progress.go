@@ -7,9 +7,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"ekyc/internal/decision"
 	"ekyc/internal/document/check"
 	"ekyc/internal/engine"
 	"ekyc/internal/pipeline"
+	"ekyc/internal/store"
 	"ekyc/internal/vault"
 )
 
@@ -44,6 +46,7 @@ type progress struct {
 	notes   annotations
 	request request
 	media   []vault.Media
+	crops   int // most pixels of a side of the faces that are cut out to be kept; 0: none is
 
 	selfie     *engine.SelfieOutcome
 	document   *engine.DocumentOutcome
@@ -54,6 +57,7 @@ type progress struct {
 
 	stop    *pipeline.Stop      // the early stop that has ended the verification
 	skipped []pipeline.StepName // by it
+	signals *decision.Signals   // of other verifications; nil where nobody has looked
 	facts   *pipeline.Facts     // that the decision rests on
 }
 
@@ -142,6 +146,11 @@ func (s *Service) load(ctx context.Context, c *claim) (*progress, error) {
 		if p.media, err = s.vault.MediaOfJob(ctx, tx, c.Scope, c.ID); err != nil {
 			return err
 		}
+		kept, err := s.retention(ctx, tx, c.Scope)
+		if err != nil {
+			return err
+		}
+		p.crops = c.cropSide(kept)
 		return s.readOutcomes(ctx, tx, c, p)
 	})
 	return p, err
@@ -175,9 +184,18 @@ func (s *Service) readOutcomes(ctx context.Context, tx pgx.Tx, c *claim, p *prog
 	return nil
 }
 
-// persist stores a part that is done, as long as the job is still this worker's. Errors: errLeaseLost, errCancelRequested.
+// persist stores a part that is done, with the face that was cut out, as long as the job is still this worker's. Errors: errLeaseLost,
+// errCancelRequested.
 func (s *Service) persist(ctx context.Context, c *claim, name part, steps []Step, outcome any) error {
-	return s.db.InTenant(ctx, c.Scope, func(ctx context.Context, tx pgx.Tx) error {
+	crop, position := takeCrop(outcome)
+	written, tried := &vault.Written{}, false
+	err := s.db.InTenant(ctx, c.Scope, func(ctx context.Context, tx pgx.Tx) error {
+		tried = false
+		if crop != nil { // first, since it locks the subject, as erasures do before they lock jobs
+			if err := s.putCrop(written.Note(ctx), tx, c, crop, position); err != nil {
+				return err
+			}
+		}
 		if err := s.hold(ctx, tx, c); err != nil {
 			return err
 		}
@@ -185,8 +203,14 @@ func (s *Service) persist(ctx context.Context, c *claim, name part, steps []Step
 		if err != nil {
 			return err
 		}
-		return insertStep(ctx, tx, c, name, steps, sealed)
+		if err := insertStep(ctx, tx, c, name, steps, sealed); err != nil {
+			return err
+		}
+		tried = true // the commit comes next
+		return nil
 	})
+	s.vault.Withdraw(ctx, written, err == nil || tried && store.Uncertain(err))
+	return err
 }
 
 func insertStep(ctx context.Context, tx pgx.Tx, c *claim, name part, steps []Step, outcome []byte) error {

@@ -21,6 +21,7 @@ type Result struct {
 	Validation   *check.Result    `json:"validation"`
 	FaceMatch    *FaceMatchResult `json:"face_match"`
 	KYA          *KYAResult       `json:"kya"`
+	Signals      *SignalsResult   `json:"signals,omitempty"` // nil where nobody has looked
 	Workflow     WorkflowResult   `json:"workflow"`
 	Steps        []Step           `json:"steps"`
 }
@@ -127,7 +128,7 @@ func (x *execution) decide() (*Result, Step, error) {
 		return nil, Step{}, err
 	}
 	decided := Step{Name: string(partDecision), Status: string(engine.StepCompleted), DurationMS: milliseconds(time.Since(start))}
-	r := &Result{Result: verdict, UserMessages: verdict.ForPerson(), Steps: append(p.steps(), decided)}
+	r := &Result{Result: verdict, UserMessages: verdict.ForPerson(), Signals: signalsResult(p.signals), Steps: append(p.steps(), decided)}
 	if r.UserMessages == nil {
 		r.UserMessages = []decision.Text{}
 	}

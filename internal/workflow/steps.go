@@ -33,12 +33,7 @@ func (s *Service) run(ctx context.Context, c *claim) (err error) {
 	}
 	ctx, end := s.options.Span(ctx, "", string(partDecision)) // with everything that it sets going
 	defer func() { end(err) }()
-	result, decided, err := x.decide()
-	if err != nil {
-		return err
-	}
-	result.Workflow = c.workflow()
-	return s.complete(ctx, c, p, result, decided)
+	return s.complete(ctx, c, x)
 }
 
 // executionOf is the work on a claimed job, whose photographs are in the vault and whose parts go into the table.
@@ -105,6 +100,7 @@ func (x *execution) judgeLiveness(ctx context.Context, p progress) (record, erro
 		}
 		outcome, err = x.engine.Selfie(ctx, engine.SelfieRequest{
 			Frames: frames, Hints: p.request.Hints, Challenge: p.request.Challenge, SkipEnrol: p.face != nil || !x.plan.Includes(pipeline.StepFaceMatch),
+			FaceCropSide: p.crops,
 		})
 		if err != nil {
 			return nil, err
@@ -123,7 +119,7 @@ func (x *execution) readDocument(ctx context.Context, p progress) (record, error
 		}
 		upload := engine.DocumentUpload{
 			Front: front[0], TypeHint: p.request.TypeHint, CountryHint: p.request.CountryHint, Checks: x.checks(), At: x.at,
-			SkipValidate: true, SkipEnrol: !x.plan.Includes(pipeline.StepFaceMatch),
+			SkipValidate: true, SkipEnrol: !x.plan.Includes(pipeline.StepFaceMatch), WantFaceCrop: p.crops > 0, FaceCropSide: p.crops,
 		}
 		if x.given.Back {
 			back, err := x.read(ctx, vault.MediaDocumentBack)
@@ -186,7 +182,7 @@ func (x *execution) compare(ctx context.Context, p progress) (record, error) {
 	enrolled := func(*progress) {}
 	live := p.live()
 	if live == nil {
-		if live, err = x.enrolFace(ctx); err != nil {
+		if live, err = x.enrolFace(ctx, p); err != nil {
 			return nil, err
 		}
 		enrolled = func(p *progress) { p.face = live }
@@ -216,14 +212,14 @@ func (x *execution) compare(ctx context.Context, p progress) (record, error) {
 }
 
 // enrolFace enrols the live face where nobody judges or has judged it.
-func (x *execution) enrolFace(ctx context.Context) (*engine.SelfieOutcome, error) {
+func (x *execution) enrolFace(ctx context.Context, p progress) (*engine.SelfieOutcome, error) {
 	outcome := &engine.SelfieOutcome{Step: unserved(pipeline.StepLiveness)}
 	if x.given.serves(pipeline.StepLiveness) {
 		frames, err := x.read(ctx, vault.MediaSelfie, vault.MediaFrame)
 		if err != nil {
 			return nil, err
 		}
-		if outcome, err = x.engine.Selfie(ctx, engine.SelfieRequest{Frames: frames, SkipLiveness: true}); err != nil {
+		if outcome, err = x.engine.Selfie(ctx, engine.SelfieRequest{Frames: frames, SkipLiveness: true, FaceCropSide: p.crops}); err != nil {
 			return nil, err
 		}
 	}

@@ -73,6 +73,7 @@ type request struct {
 	CountryHint string            `json:"country_hint,omitempty"`
 	KYA         *profile.Input    `json:"kya,omitempty"`
 	CallbackURL string            `json:"callback_url,omitempty"`
+	Sums        []imageSum        `json:"sums,omitempty"` // of the photographs; nil where nothing is compared with other verifications
 }
 
 // Submit takes a verification into the queue: quota, subject, photographs, job and turn in one transaction. Errors: those of
@@ -232,7 +233,7 @@ func (s *Service) submit(ctx context.Context, tx pgx.Tx, sub Submission) (Job, e
 	brought := sub.given()
 	req, err := s.sealJSON(ctx, tx, sub.Scope, subject, requestOf(id), request{
 		Given: &brought, Commitments: commitments, Hints: sub.Hints, Challenge: task,
-		TypeHint: sub.TypeHint, CountryHint: sub.CountryHint, KYA: sub.KYA, CallbackURL: sub.CallbackURL,
+		TypeHint: sub.TypeHint, CountryHint: sub.CountryHint, KYA: sub.KYA, CallbackURL: sub.CallbackURL, Sums: s.sums(sub),
 	})
 	if err != nil {
 		return Job{}, err

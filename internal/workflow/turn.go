@@ -13,6 +13,7 @@ import (
 	"ekyc"
 	"ekyc/internal/fence"
 	"ekyc/internal/queue"
+	"ekyc/internal/vault"
 )
 
 // turnWorker takes turns.
@@ -112,6 +113,9 @@ func (s *Service) safely(ctx context.Context, c *claim, f func(context.Context) 
 // overloadWait is the pause after the engine had no room: others hold it for about a second each.
 const overloadWait = time.Second
 
+// awayWait is the pause after the media store did not give a photograph.
+const awayWait = 5 * time.Second
+
 // settle gives a job its end or puts it back, by what came of the attempt.
 func (s *Service) settle(ctx context.Context, c *claim, fault error) error {
 	err := s.conclude(ctx, c, fault)
@@ -146,6 +150,9 @@ func (s *Service) conclude(ctx context.Context, c *claim, fault error) error {
 		return s.giveBack(ctx, c, setback{wait: overloadWait})
 	case errors.Is(fault, errInterrupted):
 		return s.fail(ctx, c, ekyc.Errorf(ekyc.ErrUnavailable, "the verification was interrupted %d times", c.Interruptions), true)
+	case errors.Is(fault, vault.ErrStoreAway): // no fault of the job's, and over sooner than its photographs run out
+		s.logger.WarnContext(ctx, "a job waits for the media store", "job", c.ID, "error", fault)
+		return s.giveBack(ctx, c, setback{wait: awayWait})
 	case problem.Code == ekyc.ErrOverloaded:
 		return s.giveBack(ctx, c, setback{wait: overloadWait})
 	case errors.Is(fault, errOvertime) && !s.options.Ready(): // it waited for an engine

@@ -240,7 +240,7 @@ func (r *replaying) begin(ctx context.Context, tx pgx.Tx) error {
 // read gives the next batch. Conditions are there only where they are needed, so that the plan follows the index that fits.
 func (r *replaying) read(ctx context.Context, tx pgx.Tx) ([]replayRow, error) {
 	query, values := `select id, subject_id, decided_at, workflow_hash, facts, result from job
-		where tenant_id = $1 and environment = $2 and facts is not null and result is not null`, []any{r.scope.Tenant, r.scope.Environment}
+		where tenant_id = $1 and environment = $2 and facts is not null and (result is not null or length(facts) = 0) and (expires_at is null or expires_at > clock_timestamp())`, []any{r.scope.Tenant, r.scope.Environment}
 	add := func(condition string, more ...any) {
 		values = append(values, more...)
 		query += fmt.Sprintf(condition, len(values)-len(more)+1, len(values))

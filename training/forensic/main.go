@@ -1,5 +1,6 @@
 // Command forensic makes the coefficients in internal/document/forensic/coefficients.go: `collect` photographs generated documents, honest and
-// forged, and finds document, print and portrait in them with the engine; `fit` measures those pictures and learns from them. See README.md.
+// forged, and finds document, print and portrait in them with the engine; `fit` measures those pictures and learns from them; `report` judges them by
+// the weights that are committed. See README.md.
 package main
 
 import (
@@ -10,8 +11,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 
+	"ekyc/internal/document/forensic"
 	"ekyc/internal/engine"
 	"ekyc/internal/models"
 	"ekyc/internal/specimen"
@@ -27,23 +31,49 @@ func main() {
 
 func run() error {
 	if len(os.Args) < 2 {
-		return fmt.Errorf("say collect or fit")
+		return fmt.Errorf("say collect, fit or report")
 	}
 	flags := flag.NewFlagSet(os.Args[1], flag.ContinueOnError)
 	dir := flags.String("dir", "samples", "folder of the pictures and of samples.jsonl")
 	seed := flags.Uint64("seed", 10000, "first seed")
 	count := flags.Int("count", 300, "number of documents")
+	attacks := flags.String("attacks", "", "attacks that collect makes, by comma; all when not given")
+	documents := flags.String("documents", "", "folder with labels.json, whose fronts collect takes in place of generated documents: to report on, not to learn from")
 	out := flags.String("out", "internal/document/forensic/coefficients.go", "where fit writes")
+	learned := flags.String("learn", "", "traces that fit learns, by comma; all when not given")
+	marked := flags.String("mark", "", "traces that keep their weights and that fit gives new marks, by comma")
 	if err := flags.Parse(os.Args[2:]); err != nil {
 		return err
 	}
 	switch os.Args[1] {
 	case "collect":
-		return collect(*dir, *seed, *count)
+		kinds := slices.DeleteFunc(specimen.AttackKinds(), func(k specimen.AttackKind) bool {
+			// The zone is judged by its check digits.
+			return k == specimen.MRZEdited || *attacks != "" && !slices.Contains(strings.Split(*attacks, ","), string(k))
+		})
+		return collect(*dir, func(c *collector) error {
+			if *documents != "" {
+				return c.folder(*documents)
+			}
+			c.attacks = kinds
+			return c.generated(*seed, *count)
+		})
 	case "fit":
-		return fit(*dir, *out)
+		return fit(*dir, *out, tracesOf(*learned), tracesOf(*marked))
+	case "report":
+		return report(*dir)
 	}
-	return fmt.Errorf("say collect or fit")
+	return fmt.Errorf("say collect, fit or report")
+}
+
+// tracesOf reads a list of traces; nil for an empty one.
+func tracesOf(list string) (out []forensic.Trace) {
+	for name := range strings.SplitSeq(list, ",") {
+		if name != "" {
+			out = append(out, forensic.Trace(name))
+		}
+	}
+	return out
 }
 
 // sample is one picture: what was done to it, and what the engine found in it.
@@ -68,6 +98,7 @@ var sizes = [][2]int{{2000, 1500}, {2400, 1800}, {3000, 2250}}
 
 type collector struct {
 	engine  *engine.Engine
+	attacks []specimen.AttackKind
 	gallery *specimen.Gallery
 	mu      sync.Mutex
 	out     *json.Encoder
@@ -75,7 +106,8 @@ type collector struct {
 	written int
 }
 
-func collect(dir string, seed uint64, count int) error {
+// collect opens the engine and the list of a folder, and lets fill write to it.
+func collect(dir string, fill func(*collector) error) error {
 	library, err := models.Open(models.DefaultDir(), models.Standard)
 	if err != nil {
 		return err
@@ -101,7 +133,11 @@ func collect(dir string, seed uint64, count int) error {
 		return err
 	}
 	defer f.Close()
-	c := &collector{engine: e, gallery: gallery, out: json.NewEncoder(f), dir: dir}
+	return fill(&collector{engine: e, gallery: gallery, out: json.NewEncoder(f), dir: dir})
+}
+
+// generated makes documents, one a seed.
+func (c *collector) generated(seed uint64, count int) error {
 	seeds := make(chan uint64)
 	faults := make(chan error, 2)
 	var group sync.WaitGroup
@@ -130,7 +166,38 @@ func collect(dir string, seed uint64, count int) error {
 	}
 }
 
-// document makes one document: an honest photograph, the same file changed harmlessly, and two attacks.
+// folder takes the fronts of the documents that a labels.json names, as docs/bench.md has it; an attack is what the label says.
+func (c *collector) folder(dir string) error {
+	data, err := os.ReadFile(filepath.Join(dir, "labels.json"))
+	if err != nil {
+		return err
+	}
+	var labels []struct {
+		File   string              `json:"file"`
+		Type   string              `json:"type"`
+		Kind   specimen.Kind       `json:"kind"`
+		Attack specimen.AttackKind `json:"attack"`
+	}
+	if err := json.Unmarshal(data, &labels); err != nil {
+		return err
+	}
+	for i, l := range labels {
+		if l.Type == "not_identity" || l.Type == "passport_mock" {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, l.File))
+		if err != nil {
+			return err
+		}
+		err = c.measure(sample{Seed: uint64(i), Kind: l.Kind, Attack: l.Attack}, &specimen.Picture{Data: data, Truth: specimen.Truth{Forgery: &specimen.Forgery{}}})
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", l.File, err) // a picture that is refused tells nothing
+		}
+	}
+	return nil
+}
+
+// document makes one document: an honest photograph, the same file changed harmlessly, and three attacks.
 func (c *collector) document(seed uint64) error {
 	r := rand.New(rand.NewPCG(seed, 77))
 	kind := specimen.Kinds()[seed%8]
@@ -169,12 +236,8 @@ func (c *collector) document(seed uint64) error {
 			return err
 		}
 	}
-	attacks := specimen.AttackKinds()
-	for i := range 3 {
-		attack := attacks[(int(seed/8)*3+i+int(seed))%len(attacks)]
-		if attack == specimen.MRZEdited {
-			continue // judged by its check digits
-		}
+	for i := range min(3, len(c.attacks)) {
+		attack := c.attacks[(int(seed/8)*3+i+int(seed))%len(c.attacks)]
 		forged, err := d.Attack(attack, photo, other)
 		if err != nil {
 			return err

@@ -149,7 +149,7 @@ func TestComposeRefuses(t *testing.T) {
 
 func TestIssuersHaveTheirNumbers(t *testing.T) {
 	t.Parallel()
-	for number, want := range map[string]string{"636000": "VA", "636014": "CA", "636026": "AZ", "636055": "GA", "636058": "OK", "636062": "VI", "604426": "PE", "604431": "PR", "604434": "NT"} {
+	for number, want := range map[string]string{"636000": "VA", "636014": "CA", "636026": "AZ", "636055": "GA", "636058": "OK", "636062": "VI", "604426": "PE", "604430": "MP", "604431": "PR", "604434": "NT"} {
 		if got := issuers()[number]; got != want {
 			t.Errorf("%s is %q, want %s", number, got, want)
 		}

@@ -209,8 +209,6 @@ func countryOf(jurisdiction string) string {
 		return "CAN"
 	case strings.Contains(" COA HID ", " "+jurisdiction+" "):
 		return "MEX"
-	case jurisdiction == "MP": // the Northern Mariana Islands have no number
-		return "USA"
 	}
 	for _, known := range issuers() {
 		if known == jurisdiction {
@@ -223,16 +221,14 @@ func countryOf(jurisdiction string) string {
 // issuers gives the jurisdictions by their issuer identification numbers, as AAMVA publishes them.
 func issuers() map[string]string {
 	const assigned = "VA NY MA MD NC SC CT LA MT NM FL DE ON NS CA TX NL NB IA GU CO AR KS OH VT PA AZ US BC OR MO WI MI AL ND IL NJ IN MN NH UT ME SD DC SK WA KY HI MB NV ID MS RI TN NE GA COA HID OK AK WY WV VI"
-	const later = "PE AS QC YT - PR AB NU NT"
+	const later = "PE AS QC YT MP PR AB NU NT"
 	const firstNumber, laterNumber = 636000, 604426
 	numbers := map[string]string{}
 	for i, jurisdiction := range strings.Fields(assigned) {
 		numbers[strconv.Itoa(firstNumber+i)] = jurisdiction
 	}
 	for i, jurisdiction := range strings.Fields(later) {
-		if jurisdiction != "-" {
-			numbers[strconv.Itoa(laterNumber+i)] = jurisdiction
-		}
+		numbers[strconv.Itoa(laterNumber+i)] = jurisdiction
 	}
 	return numbers
 }

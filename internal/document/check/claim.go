@@ -9,7 +9,7 @@ func claimRules() []rule {
 	return []rule{
 		{"claimed_names", ekyc.SeverityMajor, claimedNames},
 		{"claimed_birth_date", ekyc.SeverityMajor, claimedDate(DateOfBirth)},
-		{"claimed_document_number", ekyc.SeverityMajor, claimedValue(DocumentNumber)},
+		{"claimed_document_number", ekyc.SeverityMajor, claimedNumber},
 		{"claimed_nationality", ekyc.SeverityMajor, claimedValue(Nationality)},
 		{"claimed_sex", ekyc.SeverityMinor, claimedValue(Sex)},
 	}
@@ -54,6 +54,17 @@ func claimedDate(key Key) func(*subject) outcome {
 		}
 		return s.against([]Field{f}, "%s is not the claimed one", key).with("document", f.Value).with("claimed", value)
 	}
+}
+
+// claimedNumber takes the personal number for the document's too: Spaniards know their card by the number of the DNI, which its zone has as optional data.
+func claimedNumber(s *subject) outcome {
+	number := compact(s.in.Claimed[DocumentNumber])
+	for _, source := range []Source{SourceMRZ, SourceBarcode, SourceVIZ} {
+		if s.isPersonal(number, source) {
+			return passed("the claimed number is the personal number on the document").with("source", string(source))
+		}
+	}
+	return claimedValue(DocumentNumber)(s)
 }
 
 func claimedValue(key Key) func(*subject) outcome {

@@ -58,11 +58,14 @@ func sourceName(s Source) string {
 	}
 }
 
-// differs grades a contradiction of two readings of one field: a warning while a reading is in doubt, a critical failure when both are
-// beyond doubt and differ in more than one character, a failure else.
+// differs grades a contradiction of two readings of one field: none while a reading proves nothing, a warning while a zone is in
+// doubt, a critical failure when both are beyond doubt and differ in more than one character, a failure else.
 func (s *subject) differs(key Key, x, y Field, places int) outcome {
 	var o outcome
 	switch {
+	case s.garbled(x) || s.garbled(y):
+		o = notExecuted("%s differs between %s and %s in %d characters, and a reading is in doubt",
+			key, sourceName(x.Source), sourceName(y.Source), places)
 	case s.inDoubt(x) || s.inDoubt(y):
 		o = warned("%s differs between %s and %s in %d characters; a reading is in doubt",
 			key, sourceName(x.Source), sourceName(y.Source), places).retakable()
@@ -114,6 +117,8 @@ func compareCodes(key Key, a, b Source) func(*subject) outcome {
 		switch {
 		case comparableValue(key, x.Value) == comparableValue(key, y.Value):
 			return agree(key, x, y)
+		case key == Sex && (s.unsure([]Field{x}) || s.unsure([]Field{y})):
+			return notExecuted("the sex differs between %s and %s, and a reading is in doubt", sourceName(a), sourceName(b))
 		case key == Sex && (x.Value == "X" || y.Value == "X"):
 			return warned("the sex is given in one source and left open in the other")
 		case key == Nationality && !codeLike(y.Value):
@@ -126,7 +131,8 @@ func compareCodes(key Key, a, b Source) func(*subject) outcome {
 }
 
 // compareNumbers compares document numbers, knowing that some cards print as their number what the zone holds as optional data
-// (Spain's DNI), and that a letter and a digit of the same look are one of the commonest reading faults.
+// (Spain's DNI), that the zone of a visa may hold the passport's number (ICAO Doc 9303-7), and that a letter and a digit of the same look are one of
+// the commonest reading faults.
 func compareNumbers(a, b Source) func(*subject) outcome {
 	return func(s *subject) outcome {
 		x, y, why, ok := s.both(DocumentNumber, a, b)
@@ -140,12 +146,26 @@ func compareNumbers(a, b Source) func(*subject) outcome {
 		if s.embedded(m, b) || s.embedded(n, a) {
 			return passed("the document number of one source is part of the other's optional data")
 		}
+		if a == SourceMRZ && s.zone != nil && s.visa() && numberIn(s.in.Text, m) {
+			return passed("the zone of a visa holds the passport's number, which stands in print beside the visa's")
+		}
+		if lookAlike(m) == lookAlike(n) && !s.certain(y) {
+			return notExecuted("the document numbers of %s and %s differ in characters of the same look only, and print is not read with certainty",
+				sourceName(a), sourceName(b))
+		}
 		if lookAlike(m) == lookAlike(n) {
 			return warned("the document numbers of %s and %s differ in characters of the same look only", sourceName(a), sourceName(b)).
 				with(string(a), x.Value).with(string(b), y.Value)
 		}
 		return s.differs(DocumentNumber, x, y, editDistance(m, n))
 	}
+}
+
+// numberIn says that a number stands as a word of its own in a line of print.
+func numberIn(lines []string, number string) bool {
+	return slices.ContainsFunc(lines, func(line string) bool {
+		return slices.ContainsFunc(strings.Fields(line), func(word string) bool { return compact(word) == number })
+	})
 }
 
 // lookAlike maps letters to the digits that they are mistaken for.
@@ -166,12 +186,34 @@ func compareNamesOf(a, b Source) func(*subject) outcome {
 			return notExecuted("no name was read from the %s", sourceName(b))
 		}
 		truncated := a == SourceMRZ && s.zone != nil && s.zone.NameTruncated
-		o := s.gradeNames(compareNames(printed, coded, truncated), s.nameFields(a), s.nameFields(b))
-		if o.status == ekyc.Fail && b == SourceVIZ && printedIn(s.in.Text, coded, truncated) {
-			o = warned("other words were taken for the printed names, but the names of the %s are in print, too", sourceName(a)).retakable()
+		r := compareNames(printed, coded, truncated)
+		o := s.gradeNames(r, s.nameFields(a), s.nameFields(b))
+		switch raised := o.status == ekyc.Fail || o.status == ekyc.Warn; {
+		case !raised:
+		case strings.ContainsAny(coded.whole(), digits):
+			o = notExecuted("the %s writes names in a code of its issuer's own", sourceName(a))
+		case b == SourceVIZ && printedIn(s.in.Text, coded, truncated):
+			o = passed("other words were taken for the printed names, but the names of the %s stand in print letter by letter", sourceName(a))
+		case r.Less:
+			o = passed("the words of the name that were read from the %s agree", sourceName(b))
+		case r.Unmarked:
+			o = passed("the names agree but for marks of letters")
+		case s.unsure(s.nameFields(a)) || s.unsure(s.nameFields(b)) || strange(printed.whole()) >= r.Distance:
+			o = notExecuted("the names differ in %d of %d letters, and a reading is in doubt", r.Distance, r.Letters)
 		}
 		return o.with(string(a), coded.whole()).with(string(b), printed.whole())
 	}
+}
+
+// digits are in no name that follows ICAO Doc 9303; Russia's internal passport has them in place of letters that Latin lacks.
+const digits = "0123456789"
+
+// unsure says whether one of the readings of a name or of the sex is not sure enough to contradict another source: a name can be any letters, and
+// the sex is one.
+func (s *subject) unsure(readings []Field) bool {
+	return slices.ContainsFunc(readings, func(f Field) bool {
+		return s.inDoubt(f) || f.Source == SourceVIZ && f.Confidence < lettersSure
+	})
 }
 
 // gradeNames turns a relation of names into an outcome.

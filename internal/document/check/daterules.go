@@ -26,6 +26,8 @@ const (
 	// below the second it proves nothing. PP-OCR's scores of rightly read lines lie above 0.9, of garbled ones mostly below 0.6.
 	readingTrusted = 0.9
 	readingDoubted = 0.6
+	// lettersSure is the confidence from which a printed name or sex contradicts another source: garbled ones have less for the most part.
+	lettersSure = 0.75
 )
 
 // dateValid says whether every reading of a date is a day that exists.
@@ -179,7 +181,9 @@ func minimumAge(s *subject) outcome {
 	if !ok {
 		return missing("no valid date of birth was read, and an age of %d years is demanded", least)
 	}
-	if born.age(s.today) < least {
+	if young := born.age(s.today) < least; young && s.inDoubt(f) {
+		return missing("the date of birth is in doubt, and by its reading the holder is younger than %d years", least).with("source", string(f.Source))
+	} else if young {
 		return failed("the holder is younger than %d years", least).with("age", born.age(s.today)).with("source", string(f.Source))
 	}
 	return passed("the holder is at least %d years old", least).with("age", born.age(s.today))

@@ -90,5 +90,8 @@ func day(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
 }
 
-// daysBetween counts the days from one UTC day to another.
-func daysBetween(from, to time.Time) int { return int(to.Sub(from).Hours() / 24) }
+// daysBetween counts the days from one UTC day to another; a time.Duration would end after 292 years.
+func daysBetween(from, to time.Time) int {
+	const secondsADay = 24 * 60 * 60
+	return int((to.Unix() - from.Unix()) / secondsADay)
+}

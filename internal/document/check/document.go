@@ -53,7 +53,7 @@ func countryAgrees(s *subject) outcome {
 	}
 	add("document", s.in.Country)
 	for _, source := range []Source{SourceMRZ, SourceBarcode, SourceVIZ} {
-		if f, ok := s.reading(IssuingCountry, source); ok {
+		if f, ok := s.reading(IssuingCountry, source); ok && !s.inDoubt(f) { // one letter makes another country's code
 			add(string(source), f.Value)
 		}
 	}
@@ -96,7 +96,8 @@ func countryAccepted(s *subject) outcome {
 	case s.in.Country == "":
 		return missing("the issuing country was not determined, and only %d countries are accepted", len(accepted))
 	}
-	same := func(code string) bool { return code == s.in.Country || isoCountry(code) == isoCountry(s.in.Country) }
+	iso := isoCountry(s.in.Country)
+	same := func(code string) bool { return code == s.in.Country || iso != "" && isoCountry(code) == iso } // two unknown codes are not the same
 	if !slices.ContainsFunc(accepted, same) {
 		return failed("the issuing country is not among the %d accepted ones", len(accepted)).with("country", s.in.Country)
 	}

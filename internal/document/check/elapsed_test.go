@@ -18,7 +18,7 @@ func TestAgesAndDays(t *testing.T) {
 			t.Errorf("born %q: %d years", text, got)
 		}
 	}
-	for text, want := range map[string]int{"2026-06-15": 0, "2026-06-16": 1, "2026-06-14": -1, "2026-06": 15, "2027-06-15": 365} {
+	for text, want := range map[string]int{"2026-06-15": 0, "2026-06-16": 1, "2026-06-14": -1, "2026-06": 15, "2027-06-15": 365, "9999-01-01": 2911913} {
 		if got, ok := DaysUntil(text, at); !ok || got != want {
 			t.Errorf("%s: %d days, %v", text, got, ok)
 		}

@@ -138,7 +138,7 @@ const (
 	AlterationCloned      Alteration = "cloned_area" // an area appears twice
 	AlterationCompression Alteration = "compression" // an area was compressed unlike the rest
 	AlterationNoise       Alteration = "noise"       // an area has another sensor noise than the rest
-	CopyMonochrome        Alteration = "monochrome"  // a black-and-white copy
+	CopyMonochrome        Alteration = "monochrome"  // a picture in grey: a scan, or a photograph of a copy
 	RecaptureScreen       Alteration = "screen"      // photographed from a screen
 	RecapturePrint        Alteration = "print"       // photographed from a print-out
 )

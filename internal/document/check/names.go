@@ -5,6 +5,9 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
+
+	"ekyc/internal/document/layout"
 	"ekyc/internal/document/mrz"
 )
 
@@ -14,7 +17,7 @@ func spellings(r rune) ([]string, bool) {
 	switch {
 	case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
 		return []string{string(r)}, true
-	case !unicode.IsLetter(r):
+	case !unicode.IsLetter(r), unicode.Is(unicode.Lm, r): // ʻ and ʼ are letters to Unicode, and apostrophes to issuers
 		return nil, true
 	}
 	list := slices.Concat(mrz.Spellings(r), furtherSpellings(r))
@@ -40,6 +43,8 @@ func furtherSpellings(r rune) []string {
 		return []string{"YE", "IE"}
 	case 'Ё':
 		return []string{"IO", "YO"}
+	case 'Г':
+		return []string{"GH"} // Ukraine's ЗГ
 	case 'Х':
 		return []string{"H"}
 	case 'Ц', 'Ч':
@@ -53,9 +58,35 @@ func furtherSpellings(r rune) []string {
 	case 'Ю':
 		return []string{"YU"}
 	case 'Я':
-		return []string{"YA"}
+		return []string{"YA", "A"} // Bulgaria ends София as SOFIA
+	}
+	if list := centralAsian(r); list != nil {
+		return list
 	}
 	return greek(r)
+}
+
+// centralAsian are letters of Kazakh, Kyrgyz, Tajik and Uzbek in Cyrillic, as their passports spell them.
+func centralAsian(r rune) []string {
+	switch r {
+	case 'Ғ':
+		return []string{"G", "GH"}
+	case 'Қ':
+		return []string{"K", "Q"}
+	case 'Ң':
+		return []string{"N", "NG"}
+	case 'Ў':
+		return []string{"O"}
+	case 'Ү', 'Ұ', 'Ӯ':
+		return []string{"U"}
+	case 'Һ', 'Ҳ':
+		return []string{"H", "KH"}
+	case 'Ҷ':
+		return []string{"J", "DZH"}
+	case 'Ӣ':
+		return []string{"I"}
+	}
+	return nil
 }
 
 // greek is ELOT 743; its two-letter sounds are met by giving their letters several spellings.
@@ -112,7 +143,7 @@ func greek(r rune) []string {
 // comparableWords drops words of scripts that have no table (Arabic, Chinese, …) and says whether any word is left.
 func comparableWords(printed string) (string, bool) {
 	var kept []string
-	for _, word := range strings.Fields(strings.ToUpper(printed)) {
+	for _, word := range strings.Fields(strings.ToUpper(norm.NFC.String(printed))) {
 		letters := 0
 		known := true
 		for _, r := range word {
@@ -139,7 +170,7 @@ func nameDistance(printed, coded string, prefix bool) int {
 	target := squeeze(coded)
 	target = target[:min(len(target), longestName)]
 	var letters [][]string // the spellings of each letter of printed, separators left out
-	for _, r := range strings.ToUpper(printed) {
+	for _, r := range strings.ToUpper(norm.NFC.String(printed)) {
 		if len(letters) == longestName {
 			break
 		}
@@ -187,14 +218,37 @@ func extend(rows [][]int, letters [][]string, target string, i, j int) {
 	}
 }
 
-// squeeze keeps the letters A to Z of a coded name.
+// squeeze keeps the letters A to Z of a coded name. Bar codes keep the marks of letters, which are left out here.
 func squeeze(s string) string {
+	letters := ""
+	if strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) {
+		letters = layout.Fold(s[:min(len(s), 4*longestName)])
+	} else {
+		letters = strings.ToUpper(s)
+	}
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' {
 			return r
 		}
 		return -1
-	}, strings.ToUpper(s))
+	}, letters)
+}
+
+// unmarked writes a name without what zones write for the marks of letters.
+func unmarked(name string) string {
+	return plainVowels.Replace(squeeze(name[:min(len(name), 4*longestName)]))
+}
+
+var plainVowels = strings.NewReplacer("AE", "A", "OE", "O", "UE", "U", "AA", "A", "XX", "")
+
+// strange counts the signs in a printed name that no name has: letters that were misread.
+func strange(name string) (n int) {
+	for _, r := range name[:min(len(name), 4*longestName)] {
+		if !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsSpace(r) && !strings.ContainsRune("'’ʼ`´-–.,/()", r) {
+			n++
+		}
+	}
+	return n
 }
 
 // personName is a name as one source gives it. Full stands in when the parts are not told apart.
@@ -219,6 +273,8 @@ type nameRelation struct {
 	Distance   int  // least number of differing letters over the ways to order the parts
 	Letters    int  // letters of the coded name
 	Partial    bool // the words that both names have agree, although one may leave out some
+	Less       bool // of the printed name given names or one part are not known, and the rest agrees
+	Unmarked   bool // the names agree but for marks of letters, which small print loses: SOS is Søs, in the zone SOES
 	Truncated  bool // the coded name fills its field, so its end may be cut off
 	Comparable bool // false when the printed name is in a script that has no transliteration table
 }
@@ -248,7 +304,10 @@ func compareNames(printed, coded personName, truncated bool) nameRelation {
 		if d := wholeDistance(p, coded, truncated); best < 0 || d < best {
 			best = d
 		}
-		relation.Partial = relation.Partial || shareWords(p, coded, truncated) || sharePart(p, coded, truncated)
+		words, part := shareWords(p, coded, truncated), sharePart(p, coded, truncated)
+		relation.Partial = relation.Partial || words || part
+		relation.Less = relation.Less || part || words && leavesOut(p, coded)
+		relation.Unmarked = relation.Unmarked || unmarked(p.whole()) == unmarked(coded.whole()) || unmarked(p.whole()) == unmarked(coded.Given+coded.Surname)
 	}
 	relation.Distance = max(0, best)
 	return relation
@@ -304,29 +363,38 @@ func sharePart(printed, coded personName, truncated bool) bool {
 // runLength is the number of words of one name that are looked for beside one another in a line of print.
 const runLength = 5
 
-// printedIn says that both parts of a coded name stand somewhere in lines of print. Lines of a machine readable zone do not count.
+// printedIn says that both parts of a coded name stand somewhere in lines of print, each in a place of its own. Lines of a machine readable zone do not count.
 func printedIn(lines []string, coded personName, truncated bool) bool {
-	found := func(part string, prefix bool) bool {
-		return part != "" && slices.ContainsFunc(lines, func(line string) bool { return lineHolds(line, part, prefix) })
-	}
-	return found(coded.Surname, truncated && coded.Given == "") && found(coded.Given, truncated)
-}
-
-func lineHolds(line, name string, prefix bool) bool {
-	if strings.ContainsRune(line, mrz.Filler) {
+	if coded.Surname == "" || coded.Given == "" {
 		return false
 	}
-	words := strings.Fields(strings.ReplaceAll(line, "/", " "))
-	words = words[:min(len(words), mostWords)]
-	for i := range words {
-		for j := i + 1; j <= min(len(words), i+runLength); j++ {
-			run, ok := comparableWords(strings.Join(words[i:j], " "))
-			if ok && nameDistance(run, name, prefix) == 0 {
-				return true
+	given := runsOf(lines, coded.Given, truncated)
+	return slices.ContainsFunc(runsOf(lines, coded.Surname, false), func(a run) bool {
+		return slices.ContainsFunc(given, func(b run) bool { return a.line != b.line || a.to <= b.from || b.to <= a.from })
+	})
+}
+
+// run is words beside one another in a line.
+type run struct{ line, from, to int }
+
+// runsOf are the places in lines of print where a name stands.
+func runsOf(lines []string, name string, prefix bool) (found []run) {
+	for at, line := range lines {
+		if strings.ContainsRune(line, mrz.Filler) {
+			continue
+		}
+		words := strings.Fields(strings.ReplaceAll(line, "/", " "))
+		words = words[:min(len(words), mostWords)]
+		for i := range words {
+			for j := i + 1; j <= min(len(words), i+runLength); j++ {
+				printed, ok := comparableWords(strings.Join(words[i:j], " "))
+				if ok && nameDistance(printed, name, prefix) == 0 {
+					found = append(found, run{at, i, j})
+				}
 			}
 		}
 	}
-	return false
+	return found
 }
 
 // comparableName keeps the words of n that can be compared, without titles and names at birth.
@@ -348,6 +416,13 @@ func withoutBirthName(name string) string {
 		words = words[:i]
 	}
 	return strings.Join(words, " ")
+}
+
+// leavesOut says that the printed name begins with the whole of the coded surname and has fewer words: given names were not read.
+func leavesOut(printed, coded personName) bool {
+	words, surname := strings.Fields(printed.whole()), len(strings.Fields(coded.Surname))
+	return len(words) < len(strings.Fields(coded.whole())) && surname > 0 && len(words) >= surname &&
+		nameDistance(strings.Join(words[:surname], " "), coded.Surname, false) == 0
 }
 
 // mostWords bounds the words of a name that are compared one by one; the longest names in use have about ten.

@@ -22,6 +22,15 @@ func TestCompareNames(t *testing.T) {
 		{"Russian", personName{Surname: "Щербаков", Given: "Юрий"}, personName{Surname: "SHCHERBAKOV", Given: "IURII"}, false, "agrees"},
 		{"Ukrainian", personName{Surname: "Ткаченко", Given: "Мар'яна"}, personName{Surname: "TKACHENKO", Given: "MARIANA"}, false, "agrees"},
 		{"Greek", personName{Surname: "Παπαδάκης", Given: "Νίκη"}, personName{Surname: "PAPADAKIS", Given: "NIKI"}, false, "agrees"},
+		{"marks written apart", personName{Surname: "Mu\u0308ller", Given: "Jo\u0308rg A\u030Ake"}, personName{Surname: "MUELLER", Given: "JOERG AAKE"}, false, "agrees"},
+		{"Yoruba", personName{Surname: "Ṣóyínká", Given: "Ọlásùnkànmí Adébáyọ̀"}, personName{Surname: "SOYINKA", Given: "OLASUNKANMI ADEBAYO"}, false, "agrees"},
+		{"Hausa", personName{Surname: "Ɗanjuma", Given: "Ƙasimu Ɓala"}, personName{Surname: "DANJUMA", Given: "KASIMU BALA"}, false, "agrees"},
+		{"transliterated Arabic", personName{Surname: "Ḥaddād", Given: "Ṭāriq"}, personName{Surname: "HADDAD", Given: "TARIQ"}, false, "agrees"},
+		{"letters that are apostrophes", personName{Surname: "Kahananui", Given: "Keʻala"}, personName{Surname: "KAHANANUI", Given: "KEALA"}, false, "agrees"},
+		{"Ukrainian with a letter for the apostrophe", personName{Surname: "Згурська", Given: "Дарʼя"}, personName{Surname: "ZGHURSKA", Given: "DARIA"}, false, "agrees"},
+		{"Bulgarian", personName{Surname: "Стойкова", Given: "София"}, personName{Surname: "STOYKOVA", Given: "SOFIA"}, false, "agrees"},
+		{"Kazakh", personName{Surname: "Қасымов", Given: "Нұрлан Ғалымұлы"}, personName{Surname: "KASYMOV", Given: "NURLAN GALYMULY"}, false, "agrees"},
+		{"Uzbek", personName{Surname: "Ўринов", Given: "Ҳасан"}, personName{Surname: "URINOV", Given: "KHASAN"}, false, "agrees"},
 		{"cut off", personName{Surname: "Papandropoulous", Given: "Jonathon Warren Trevor"}, personName{Surname: "PAPANDROPOULOUS", Given: "JONATHON WARREN TR"}, true, "agrees"},
 		{"cut off surname", personName{Surname: "Nilavadhanananda", Given: "Chayapa Dejthamrong Krasuang"}, personName{Surname: "NILAVADHANANANDA", Given: "CHAYAPA DEJTHAMRONG K"}, true, "agrees"},
 		{"name at birth", personName{Surname: "Mustermann geb. Gabler", Given: "Erika"}, personName{Surname: "MUSTERMANN", Given: "ERIKA"}, false, "agrees"},
@@ -77,5 +86,12 @@ func TestPrintedIn(t *testing.T) {
 		if got := printedIn(test.lines, coded, false); got != test.want {
 			t.Errorf("%q: %t, want %t", test.lines, got, test.want)
 		}
+	}
+	twice := personName{Surname: "MARIA", Given: "MARIA ANNA"}
+	if printedIn([]string{"SCHMIDT", "MARIA ANNA"}, twice, false) {
+		t.Error("one word stands for the surname and for a given name")
+	}
+	if !printedIn([]string{"MARIA", "MARIA ANNA"}, twice, false) || !printedIn([]string{"MARIA MARIA ANNA"}, twice, false) {
+		t.Error("a surname that is a given name, too, is not found")
 	}
 }

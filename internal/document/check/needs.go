@@ -57,18 +57,28 @@ func needsOf(in Input, noExpiry bool) needs {
 		if slices.Contains(cardsWithoutZone(), isoCountry(in.Country)) {
 			n.zone = needOptional
 		}
+		if slices.Contains(cardsWithoutExpiry(), isoCountry(in.Country)) {
+			n.fields = [][]Key{{DocumentNumber, PersonalNumber}, names, {DateOfBirth}}
+		}
+		if american(in) && (in.MRZ == nil || len(in.MRZ.Lines) == 0) { // a state's or province's; the passport card of the USA has a zone
+			n.zone, n.barcode = needOptional, barcodeNeed(in)
+		}
 		return n
 	case in.Type == ekyc.ResidencePermit:
-		return needs{
+		n := needs{
 			zone: needRequired, formats: []mrz.Format{mrz.TD1, mrz.TD2, mrz.MRVB, mrz.MRVA}, years: permitYears, fields: fields,
 		}
+		if isoCountry(in.Country) == "JPN" { // its card says all in print
+			n.zone = needOptional
+		}
+		return n
 	case in.Type == ekyc.DriverLicense:
+		if slices.Contains([]string{"CHE", "SGP"}, isoCountry(in.Country)) { // theirs print a date of expiry on probation only, or never
+			fields = [][]Key{{DocumentNumber}, names, {DateOfBirth}}
+		}
 		n := needs{zone: needOptional, barcode: needNone, years: licenceYears, fields: fields}
-		if slices.Contains([]string{"USA", "CAN"}, isoCountry(in.Country)) {
-			n.barcode = needOptional
-			if in.Back != nil {
-				n.barcode = needRequired
-			}
+		if american(in) {
+			n.barcode = barcodeNeed(in)
 		}
 		return n
 	case in.Type == ekyc.OtherDocument && in.Subtype == "visa":
@@ -78,12 +88,29 @@ func needsOf(in Input, noExpiry bool) needs {
 	}
 }
 
+// american says that states or provinces issue licences and identification cards by the AAMVA standard.
+func american(in Input) bool { return slices.Contains([]string{"USA", "CAN"}, isoCountry(in.Country)) }
+
+// barcodeNeed is that of a card by the AAMVA standard, which has its bar code on the back.
+func barcodeNeed(in Input) need {
+	if in.Back != nil {
+		return needRequired
+	}
+	return needOptional
+}
+
 // cardsWithoutZone lists countries whose identity cards in circulation have no machine readable zone, or not all of them (PRADO, issuers'
 // own descriptions). Where a zone is on the card it counts all the same.
 func cardsWithoutZone() []string {
 	return []string{
-		"AGO", "ARG", "BGD", "BOL", "BRA", "CHN", "CIV", "COL", "CRI", "CYP", "EGY", "GHA", "GRC", "HKG", "IDN", "IND", "IRN", "ISR", "ITA", "JOR",
+		"AGO", "ARG", "BGD", "BOL", "BRA", "CHN", "CIV", "COD", "COL", "CRI", "CYP", "EGY", "GHA", "GRC", "HKG", "IDN", "IND", "IRN", "ISR", "ITA", "JOR",
 		"KEN", "KOR", "KWT", "LBN", "LKA", "MAR", "MEX", "MYS", "NGA", "NPL", "PAK", "PHL", "QAT", "RUS", "SAU", "SEN", "SGP", "THA", "TUN", "TWN",
 		"VEN", "VNM", "ZAF",
 	}
+}
+
+// cardsWithoutExpiry lists countries whose identity cards print no date of expiry, or not all in circulation (issuers' own descriptions); they have the
+// number of the holder, some of them no other. A date that is printed counts all the same.
+func cardsWithoutExpiry() []string {
+	return []string{"BGD", "COL", "HKG", "IDN", "IND", "KOR", "LKA", "MYS", "PHL", "SGP", "TWN", "ZAF"}
 }

@@ -22,7 +22,7 @@ func pictureRules() []rule {
 		{"alteration_cloned_area", ekyc.SeverityMajor, trace(AlterationCloned, "a cloned area")},
 		{"alteration_compression", ekyc.SeverityMajor, trace(AlterationCompression, "an area of other compression")},
 		{"alteration_noise", ekyc.SeverityMajor, trace(AlterationNoise, "an area of other noise")},
-		{"copy_monochrome", ekyc.SeverityMajor, trace(CopyMonochrome, "a black-and-white copy")},
+		{"copy_monochrome", ekyc.SeverityMinor, monochrome},
 		{"recapture_screen", ekyc.SeverityMajor, trace(RecaptureScreen, "a photograph of a screen")},
 		{"recapture_print", ekyc.SeverityMajor, trace(RecapturePrint, "a photograph of a print-out")},
 	}
@@ -150,6 +150,20 @@ const (
 	traceSuspected = 0.5
 	traceFound     = 0.9
 )
+
+// monochrome asks for a photograph in colour. A picture without colours may be of a copy, and is no less often a scan of the document in grey: it is
+// no trace of an alteration.
+func monochrome(s *subject) outcome {
+	value, measured := s.in.Alterations[CopyMonochrome]
+	if !measured {
+		return notExecuted("the colours of the picture were not measured")
+	}
+	o := passed("the picture has colours: the measure of a picture in grey is %.2f, below %.2f", value, traceSuspected)
+	if value >= traceSuspected {
+		o = warned("the picture has no colours: the measure is %.2f, %.2f and more is a scan in grey or a photograph of a copy", value, traceSuspected).retakable()
+	}
+	return o.with("measure", value).with("limit", traceSuspected)
+}
 
 // trace makes a check of one trace of editing or copying.
 func trace(kind Alteration, what string) func(*subject) outcome {

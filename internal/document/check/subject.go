@@ -62,6 +62,13 @@ func (s *subject) inDoubt(f Field) bool {
 	return f.Confidence < readingDoubted
 }
 
+// garbled says that a reading proves nothing: print in doubt, or a zone with a character that is sooner wrong than right and whose check digits do not
+// hold either, as other print is that was taken for one.
+func (s *subject) garbled(f Field) bool {
+	const even = 0.5
+	return s.inDoubt(f) && (f.Source != SourceMRZ || s.zone == nil || s.in.MRZ.Confidence < even && len(s.zone.refuted()) > 0)
+}
+
 // certain says that a reading is taken at its word.
 func (s *subject) certain(f Field) bool {
 	if f.Source == SourceMRZ {
@@ -167,14 +174,18 @@ func (s *subject) onSide(key Key, side int) *Field {
 func (s *subject) sameOnSides(key Key, front, back Field) bool {
 	switch key {
 	case Surname:
-		if front.Source == SourceMRZ {
+		if front.Source != SourceVIZ {
 			front, back = back, front
 		}
-		r := compareNames(personName{Surname: front.Value}, personName{Surname: back.Value}, back.Source == SourceMRZ && s.zone.NameTruncated)
-		return !r.Comparable || r.agrees() || r.close() || r.Partial
+		cut := back.Source == SourceMRZ && s.zone.NameTruncated
+		r := compareNames(personName{Surname: front.Value}, personName{Surname: back.Value}, cut)
+		return !r.Comparable || r.agrees() || r.close() || r.Partial || r.Unmarked || strange(front.Value) >= r.Distance || back.Source != SourceVIZ && printedIn(s.in.Text, s.name(back.Source), cut) ||
+			s.unsure([]Field{front, back})
 	case DocumentNumber:
 		a, b := compact(front.Value), compact(back.Value)
 		return lookAlike(a) == lookAlike(b) || s.embedded(a, back.Source) || s.embedded(b, front.Source)
+	case Sex:
+		return comparableValue(key, front.Value) == comparableValue(key, back.Value) || s.unsure([]Field{front, back})
 	case DateOfBirth, DateOfIssue, DateOfExpiry:
 		a, okA := parseDate(front.Value)
 		b, okB := parseDate(back.Value)
@@ -191,6 +202,21 @@ func (s *subject) embedded(number string, source Source) bool {
 	for _, key := range []Key{OptionalData, PersonalNumber} {
 		f, ok := s.reading(key, source)
 		if ok && len(number) >= leastEmbedded && strings.Contains(compact(f.Value), number) {
+			return true
+		}
+	}
+	return false
+}
+
+// isPersonal says that a number is the whole of what a source gives as personal number, or one of the words of its optional data, without doubt.
+func (s *subject) isPersonal(number string, source Source) bool {
+	for _, key := range []Key{OptionalData, PersonalNumber} {
+		f, ok := s.reading(key, source)
+		if !ok || s.inDoubt(f) || len(number) < leastEmbedded {
+			continue
+		}
+		words := strings.FieldsFunc(f.Value, func(r rune) bool { return r == ' ' || r == mrz.Filler })
+		if compact(f.Value) == number || slices.ContainsFunc(words, func(word string) bool { return compact(word) == number }) {
 			return true
 		}
 	}

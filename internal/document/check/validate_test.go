@@ -116,6 +116,9 @@ func documentFlips() []flip {
 		{"country_agrees", passport, func(_ testing.TB, in *Input) { in.Country = "ESP" }, fail, []string{"document_number_series"}},
 		{"type_accepted", passport, func(_ testing.TB, in *Input) { in.Policy.AcceptedTypes = []ekyc.DocumentType{ekyc.IDCard} }, fail, nil},
 		{"country_accepted", passport, func(_ testing.TB, in *Input) { in.Policy.AcceptedCountries = []string{"DEU"} }, fail, nil},
+		{"country_accepted", passport, func(_ testing.TB, in *Input) {
+			in.Country, in.Policy.AcceptedCountries = "QQQ", []string{"QQX"} // neither is a country
+		}, fail, []string{"country_known"}},
 		{"specimen_issuer", passport, func(t testing.TB, in *Input) {
 			in.MRZ.Lines = zoneLines(t, holder("P", "UTO", "24AB31907"), mrz.TD3)
 			in.Country, in.Front.Country = "UTO", "UTO"
@@ -239,13 +242,14 @@ func pictureFlips() []flip {
 	}
 	for name, kind := range map[string]Alteration{
 		"alteration_portrait": AlterationPortrait, "alteration_text": AlterationText, "alteration_cloned_area": AlterationCloned,
-		"alteration_compression": AlterationCompression, "alteration_noise": AlterationNoise, "copy_monochrome": CopyMonochrome,
+		"alteration_compression": AlterationCompression, "alteration_noise": AlterationNoise,
 		"recapture_screen": RecaptureScreen, "recapture_print": RecapturePrint,
 	} {
 		flips = append(flips,
 			flip{name, passport, func(_ testing.TB, in *Input) { in.Alterations[kind] = 0.95 }, fail, nil},
 			flip{name, passport, func(_ testing.TB, in *Input) { in.Alterations[kind] = 0.6 }, ekyc.Warn, nil})
 	}
+	flips = append(flips, flip{"copy_monochrome", passport, func(_ testing.TB, in *Input) { in.Alterations[CopyMonochrome] = 0.95 }, ekyc.Warn, nil})
 	return flips
 }
 

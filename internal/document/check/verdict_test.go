@@ -86,6 +86,62 @@ func TestVerdicts(t *testing.T) {
 		}, verdicts{retake: true}},
 		{"personal number printed as the card's", card, func(in *Input) { set(in, SourceVIZ, DocumentNumber, "12345678Z") }, verdicts{valid: true, mrzValid: true}},
 		{"print says permanent and the zone does not", passport, func(in *Input) { set(in, SourceVIZ, DateOfExpiry, "9999-05-09") }, verdicts{mrzValid: true}},
+		{"personal number claimed as the card's", card, func(in *Input) { in.Claimed = map[Key]string{DocumentNumber: "12345678-Z"} }, verdicts{valid: true, mrzValid: true}},
+		{"another personal number claimed", card, func(in *Input) { in.Claimed = map[Key]string{DocumentNumber: "12345679S"} }, verdicts{mrzValid: true}},
+		{"part of the personal number claimed", card, func(in *Input) { in.Claimed = map[Key]string{DocumentNumber: "12345678"} }, verdicts{mrzValid: true}},
+		{"too young by a doubtful reading", licence, func(in *Input) {
+			unreadBarcode(in, false)
+			in.Barcode, in.Back = nil, nil
+			in.Fields[DateOfBirth] = []Field{{Value: "2018-07-23", Source: SourceVIZ, Confidence: 0.5}}
+		}, verdicts{retake: true}},
+		{"issuer's code read doubtfully", passport, func(in *Input) {
+			in.Fields[IssuingCountry] = []Field{{Value: "PRK", Source: SourceVIZ, Confidence: 0.5}}
+		}, verdicts{valid: true, mrzValid: true}},
+		{"American identification card", licence, func(in *Input) {
+			in.Type, in.Front.Type, in.Back.Type = ekyc.IDCard, ekyc.IDCard, ekyc.IDCard
+		}, verdicts{valid: true}},
+		{"the same without its bar code", licence, func(in *Input) {
+			in.Type, in.Front.Type, in.Back.Type = ekyc.IDCard, ekyc.IDCard, ekyc.IDCard
+			unreadBarcode(in, false)
+		}, verdicts{retake: true}},
+		{"passport card of the USA", card, func(in *Input) {
+			in.Country, in.Front.Country, in.Back.Country = "USA", "USA", "USA"
+			in.MRZ.Lines = zoneLines(t, holder("IP", "USA", "C03005988"), mrz.TD1)
+			set(in, SourceVIZ, DocumentNumber, "C03005988")
+			set(in, SourceVIZ, Nationality, "USA")
+		}, verdicts{valid: true, mrzValid: true}},
+		{"residence card of Japan", card, func(in *Input) {
+			in.Type, in.Front.Type, in.Back.Type = ekyc.ResidencePermit, ekyc.ResidencePermit, ekyc.ResidencePermit
+			in.MRZ, in.Country, in.Front.Country, in.Back.Country, in.Policy = &MRZ{}, "JPN", "JPN", "JPN", Policy{}
+		}, verdicts{valid: true}},
+		{"Swiss licence, which does not expire", licence, func(in *Input) {
+			unreadBarcode(in, false)
+			in.Barcode, in.Country, in.Front.Country, in.Back.Country, in.Policy = nil, "CHE", "CHE", "CHE", Policy{}
+			set(in, SourceVIZ, IssuingCountry, "CHE")
+			delete(in.Fields, DateOfExpiry)
+		}, verdicts{valid: true}},
+		{"card of a country whose cards do not expire", card, func(in *Input) {
+			in.MRZ, in.Country, in.Front.Country, in.Back.Country = &MRZ{}, "HKG", "HKG", "HKG"
+			in.Policy = Policy{}
+			delete(in.Fields, DateOfExpiry)
+		}, verdicts{valid: true}},
+		{"the same, with nothing but the holder's number", card, func(in *Input) {
+			in.MRZ, in.Country, in.Front.Country, in.Back.Country = &MRZ{}, "ZAF", "ZAF", "ZAF"
+			in.Policy = Policy{}
+			delete(in.Fields, DateOfExpiry)
+			delete(in.Fields, DocumentNumber)
+			set(in, SourceVIZ, PersonalNumber, "7503305044089")
+		}, verdicts{valid: true}},
+		{"the same, with a date that has passed", card, func(in *Input) {
+			in.MRZ, in.Country, in.Front.Country, in.Back.Country = &MRZ{}, "COL", "COL", "COL"
+			in.Policy = Policy{}
+			set(in, SourceVIZ, DateOfExpiry, "2025-05-09")
+		}, verdicts{expired: true}},
+		{"card of a country whose cards expire", card, func(in *Input) {
+			in.MRZ, in.Country, in.Front.Country, in.Back.Country = &MRZ{}, "CRI", "CRI", "CRI"
+			in.Policy = Policy{}
+			delete(in.Fields, DateOfExpiry)
+		}, verdicts{retake: true}},
 		{"front of a card only", card, func(in *Input) { in.MRZ, in.Back = &MRZ{}, nil }, verdicts{retake: true}},
 		{"fields and nothing else", passport, func(in *Input) {
 			*in = Input{Type: in.Type, Country: in.Country, Fields: in.Fields, At: in.At}
@@ -206,6 +262,7 @@ func TestSeverityFollowsFromTheReadings(t *testing.T) {
 		{"last day", "document_not_expired", func(in *Input) { *in = expiring(t, *in, "2026-03-15") }, ekyc.Pass, ekyc.SeverityMajor, false},
 		{"day after the last", "document_not_expired", func(in *Input) { *in = expiring(t, *in, "2026-03-14") }, ekyc.Warn, ekyc.SeverityMinor, false},
 		{"birthday of age", "minimum_age", func(in *Input) { everywhere(t, in, DateOfBirth, "2008-03-15", td3Birth) }, ekyc.Pass, ekyc.SeverityMajor, false},
+		{"an issuer in no list", "country_accepted", func(in *Input) { in.Country, in.Policy.AcceptedCountries = "ZQZ", []string{"QZQ"} }, ekyc.Fail, ekyc.SeverityMajor, false},
 		{"day left open in print", "mrz_viz_birth_date", func(in *Input) { set(in, SourceVIZ, DateOfBirth, "1985-07") }, ekyc.Warn, ekyc.SeverityMinor, false},
 		{"sex left open in print", "mrz_viz_sex", func(in *Input) { set(in, SourceVIZ, Sex, "X") }, ekyc.Warn, ekyc.SeverityMinor, false},
 		{"nationality in words", "mrz_viz_nationality", func(in *Input) { set(in, SourceVIZ, Nationality, "Française") }, ekyc.NotExecuted, ekyc.SeverityInfo, false},

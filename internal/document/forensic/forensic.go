@@ -70,12 +70,10 @@ func Examine(s Scene) *Evidence {
 	}
 	var group sync.WaitGroup
 	group.Go(func() { e.Copy = copyEvidence(s, p) })
-	group.Go(func() {
-		p.map8()
-		e.Lines = lines(s, p)
-		e.Portrait = portraitEvidence(s, p)
-		e.Clone = cloneEvidence(s, p)
-	})
+	p.map8()
+	group.Go(func() { e.Lines = lines(s, p) })
+	group.Go(func() { e.Portrait = portraitEvidence(s, p) })
+	group.Go(func() { e.Clone = cloneEvidence(s, p) })
 	group.Wait()
 	return e
 }

@@ -94,9 +94,60 @@ func TestAnotherGridOfBlocksIsSeen(t *testing.T) {
 		to, from := 3*(y*m.Width+int(box.X0)-6), 3*((y-2)*m.Width+int(box.X0)-9)
 		copy(m.Pix[to:to+3*440], poor.Pix[from:from+3*440])
 	}
-	forged := Examine(scene(t, saved(t, m, 95), lines)).Lines[3].Pixels
-	if !(forged[grid] > honest[grid]+3) {
-		t.Errorf("the second grid stands out by %.1f standard errors in the forged line and by %.1f in the honest one", forged[grid], honest[grid])
+	e := Examine(scene(t, saved(t, m, 95), lines))
+	forged := e.Lines[3].Pixels
+	for _, k := range []int{grid, foreign} {
+		if !(forged[k] > honest[k]+3) {
+			t.Errorf("%s: %.1f in the forged line and %.1f in the honest one", PixelNames()[k], forged[k], honest[k])
+		}
+	}
+	suspected(t, e, Compression)
+}
+
+// suspected fails unless a trace counts.
+func suspected(t *testing.T, e *Evidence, trace Trace) {
+	t.Helper()
+	if v := e.Measures()[trace]; v < 0.5 {
+		t.Errorf("%s: measure %.2f", trace, v)
+	}
+}
+
+// A picture that was cut out of another has a second grid, but everywhere.
+func TestACutPictureHasNoGridOfItsOwn(t *testing.T) {
+	t.Parallel()
+	m, lines := written(4)
+	poor, cut := saved(t, m, 60), vision.NewRGB(m.Width-3, m.Height-5)
+	for y := range cut.Height {
+		copy(cut.Pix[3*y*cut.Width:][:3*cut.Width], poor.Pix[3*((y+5)*m.Width+3):])
+	}
+	for i := range lines {
+		for k := range lines[i] {
+			lines[i][k] = lines[i][k].Sub(vision.Point{X: 3, Y: 5})
+		}
+	}
+	e := Examine(scene(t, saved(t, cut, 93), lines))
+	if v := e.Measures()[Compression]; v >= 0.5 {
+		t.Errorf("measure %.2f", v)
+	}
+}
+
+func TestWhatWasNotSavedWithTheRestIsSeen(t *testing.T) {
+	t.Parallel()
+	m, lines := written(12)
+	taken := saved(t, m, 75)
+	honest := Examine(scene(t, saved(t, taken, 92), lines))
+	box := lines[5].Bounds()
+	for y := int(box.Y0) - 4; y < int(box.Y1)+4; y++ { // as it was before it was taken
+		at := 3 * (y*m.Width + int(box.X0) - 4)
+		copy(taken.Pix[at:at+3*430], m.Pix[at:])
+	}
+	forged := Examine(scene(t, saved(t, taken, 92), lines))
+	if a, b := honest.Lines[5].Pixels, forged.Lines[5].Pixels; !(b[teeth] < a[teeth]-5 && b[teethShare] < a[teethShare]-0.2) {
+		t.Errorf("teeth %.1f (share %.2f) in the forged line and %.1f (%.2f) in the honest one", b[teeth], b[teethShare], a[teeth], a[teethShare])
+	}
+	suspected(t, forged, Compression)
+	if v := honest.Measures()[Compression]; v >= 0.5 {
+		t.Errorf("saved twice as a whole: measure %.2f", v)
 	}
 }
 
@@ -171,6 +222,16 @@ func TestInputsHaveTheirNames(t *testing.T) {
 			continue
 		}
 		for _, inputs := range e.Inputs(trace) {
+			if w.trees != nil {
+				for _, tree := range w.trees {
+					for _, k := range tree.Input {
+						if int(k) >= len(inputs) {
+							t.Fatalf("%s: a tree asks for input %d of %d", trace, k, len(inputs))
+						}
+					}
+				}
+				continue
+			}
 			if len(inputs) != len(w.weights) || len(w.center) != len(w.weights) || len(w.scale) != len(w.weights) {
 				t.Errorf("%s: %d inputs and %d weights", trace, len(inputs), len(w.weights))
 			}

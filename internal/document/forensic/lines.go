@@ -42,6 +42,7 @@ func lines(s Scene, p *plane) []Line {
 			found[i].Print = besidePeers(raw, i)
 		}
 	}
+	p.offgrids(found)
 	pixelPeers(found)
 	return found
 }

@@ -6,10 +6,11 @@ import (
 	"slices"
 )
 
-// weigher turns the inputs of a trace into a measure: a logistic model whose result is stretched so that 0.5 and 0.9 are reached by as
+// weigher turns the inputs of a trace into a measure: a logistic model or boosted trees, whose result is stretched so that 0.5 and 0.9 are reached by as
 // few honest pictures as training/forensic asks for.
 type weigher struct {
 	center, scale, weights []float64
+	trees                  []Tree  // in place of weights
 	half, nine             float64 // scores that become 0.5 and 0.9
 }
 
@@ -17,19 +18,24 @@ type weigher struct {
 // cannot show that fewer than one in a hundred would be barred. A person looks at what is suspected.
 const mostOfTrace = 0.89
 
-// mostOfRim bounds the measure of the portrait's edge below a suspicion where the pixels of no field or portrait support it: many issuers
-// print or mount portraits with hard edges.
-const mostOfRim = 0.49
+// mostHeld bounds a measure below a suspicion; see Hold.
+const mostHeld = 0.49
 
-// supports is the measure of noise, compression or text from which the edge of a portrait counts.
-const supports = 0.3
+// supports is the measure of another trace from which a held one counts.
+const supports = 0.5
 
 // mostOfOne bounds a standardised input, so that no single measure decides by being absurd.
 const mostOfOne = 6
 
-// Score is the weighted sum.
+// score is the weighted sum, or that of the trees.
 func (w weigher) score(inputs []float64) float64 {
 	sum := 0.0
+	for i := range w.trees {
+		sum += w.trees[i].Value(inputs)
+	}
+	if w.trees != nil {
+		return sum
+	}
 	for i, v := range inputs {
 		sum += w.weights[i] * max(-mostOfOne, min(mostOfOne, (v-w.center[i])/w.scale[i]))
 	}
@@ -45,18 +51,37 @@ func (w weigher) measure(score float64) float64 {
 func (e *Evidence) Measures() map[Trace]float64 {
 	out := map[Trace]float64{}
 	for _, trace := range Traces() {
-		w, learned := weighers[trace]
-		if !learned {
-			continue
-		}
-		if best, ok := e.Best(trace, w.score); ok && !math.IsNaN(best) { // no measure is none
-			out[trace] = min(mostOfTrace, w.measure(best))
+		if best, ok := e.Score(trace); ok {
+			out[trace] = min(mostOfTrace, weighers[trace].measure(best))
 		}
 	}
-	if v, measured := out[Portrait]; measured && max(out[Noise], out[Compression], out[Text]) < supports {
-		out[Portrait] = min(v, mostOfRim)
-	}
+	Hold(out)
 	return out
+}
+
+// Score is what a trace is measured by. False where it could not be, or nothing was learned of it.
+func (e *Evidence) Score(trace Trace) (float64, bool) {
+	w, learned := weighers[trace]
+	if !learned {
+		return 0, false
+	}
+	best, ok := e.Best(trace, w.score)
+	return best, ok && !math.IsNaN(best) // no number is no measure
+}
+
+// Hold keeps under a suspicion what honest documents of the world show as often as forged ones. Many issuers print or mount portraits with hard
+// edges: that of the portrait counts with a trace in its pixels. Scans are made quieter here and there: noise counts where the line's print is odd
+// too. What marks photographs of prints marks scans and poor printers as well: it never counts.
+func Hold(measures map[Trace]float64) {
+	hold := func(trace Trace, supported bool) {
+		if v, measured := measures[trace]; measured && !supported {
+			measures[trace] = min(v, mostHeld)
+		}
+	}
+	const odd = 0.3
+	hold(Noise, measures[Text] >= odd)
+	hold(Portrait, max(measures[Noise], measures[Compression], measures[Text]) >= supports)
+	hold(Print, false)
 }
 
 // Best is the highest score of any place. An edit is in one line, and a poor photograph in many: of a line's score half of the mean of the three
@@ -92,10 +117,13 @@ func (e *Evidence) Inputs(trace Trace) [][]float64 {
 				rows = append(rows, row)
 			}
 		}
+		if trace == Compression && e.Portrait != nil && len(rows) > 0 { // a place as any other
+			rows = append(rows, []float64{0, toothless(e.Portrait[rimMeasures:], portraitBlocks)})
+		}
 	case Portrait:
 		if v := e.Portrait; v != nil {
 			pixels := v[rimMeasures:]
-			rows = append(rows, append(slices.Clone(v[:rimMeasures]), pixels[quiet], more(pixels[flat]), pixels[grid], pixels[pixelMeasures]))
+			rows = append(rows, append(slices.Clone(v[:rimMeasures]), pixels[quiet], more(pixels[flat]), pixels[pixelMeasures], toothless(pixels, portraitBlocks)))
 		}
 	case Cloned:
 		if v := e.Clone; v != nil {
@@ -120,10 +148,23 @@ func (l Line) inputs(trace Trace) []float64 {
 	case Noise:
 		return []float64{less(px[quiet]), less(px[middle]), less(peers[0]), more(peers[0]), less(peers[1]), more(peers[1]), less(peers[2]), more(px[flat])}
 	case Compression:
-		return []float64{px[grid], more(peers[3]), less(peers[0]), more(px[flat])}
+		const usual = 4.0 // standard deviations by which the strongest of 63 grids may stand out
+		return []float64{math.Log1p(more(px[foreign] - usual)), toothless(px, 1)}
 	}
-	t := l.Print
-	return []float64{less(t[0]), t[12], t[1], t[3], t[4], t[5], t[6], t[7], t[13], less(peers[0]), less(peers[2]), more(px[flat])}
+	return slices.Concat(l.Print, px[:grid+1], peers)
+}
+
+// portraitBlocks is by how much more standard errors a portrait is away from the rest than a line with the same share, having more blocks.
+const portraitBlocks = 3.0
+
+// toothless is how clearly a place was not saved as often as the rest: its standard errors, as a logarithm, where they are much of what a place without
+// any teeth would show.
+func toothless(px []float64, blocks float64) float64 {
+	const (
+		usual = 3.0 // standard errors; the content of honest lines makes as many
+		share = 0.5
+	)
+	return math.Log1p(more(less(px[teeth])/blocks*min(1, less(px[teethShare])/share) - usual))
 }
 
 // Indices into CopyNames.

@@ -8,16 +8,19 @@ import (
 
 // PixelNames are the measures of the noise and compression in a region beside its surroundings. Ratios are natural logarithms.
 func PixelNames() []string {
-	return []string{"quiet", "middle", "smooth", "flat", "grid", "quiet_peers", "middle_peers", "smooth_peers", "grid_peers"}
+	return []string{"quiet", "middle", "smooth", "flat", "grid", "teeth", "teeth_share", "foreign", "quiet_peers", "middle_peers", "smooth_peers", "grid_peers"}
 }
 
 // Indices into the measures of a region.
 const (
-	quiet  = iota // detail of the quietest quarter of the blocks, against that around
-	middle        // detail of the median block
-	smooth        // slope of the smoothest quarter
-	flat          // share of the blocks that have no detail at all, less that around
-	grid          // how far the strongest grid of blocks beside the file's own stands out, in standard errors
+	quiet      = iota // detail of the quietest quarter of the blocks, against that around
+	middle            // detail of the median block
+	smooth            // slope of the smoothest quarter
+	flat              // share of the blocks that have no detail at all, less that around
+	grid              // how far the strongest grid of blocks beside the file's own stands out, in standard errors
+	teeth             // how far the coefficients are from the teeth of the rest of the document, see combs
+	teethShare        // the same as a share of what a region without teeth shows
+	foreign           // how far a second grid of blocks stands out that the rest of the print does not have, see offgrids
 	pixelMeasures
 )
 
@@ -41,6 +44,7 @@ func (p *plane) regionPixels(q, ring vision.Quad) ([]float64, bool) {
 	m[middle] = ratio(quantile(in.detail, 0.5), quantile(out.detail, 0.5), roundingDetail)
 	m[smooth] = ratio(quantile(in.slope, 0.25), quantile(out.slope, 0.25), roundingSlope)
 	m[grid] = p.grids(q)
+	m[teeth], m[teethShare] = p.combs.region(q)
 	return m, true
 }
 

@@ -14,12 +14,15 @@ type plane struct {
 	left, top     int // in the photograph
 	width, height int
 	pix           []byte
+	fine          []uint16 // the same times fineLevels: rounded once more, it would blur what the file has rounded
+	clipped       []bool   // see atLimits; the blocks at the right and the bottom that are cut off count too
 
 	columns, rows int
 	mean          []float32 // of each block
 	detail        []float32 // mean absolute diagonal difference of each block: noise, and little of the edges
 	slope         []float32 // mean absolute difference of neighbours in each block
-	floor         float64   // detail of the quietest tenth of the blocks that are neither burnt nor black
+	combs         *combs
+	floor         float64 // detail of the quietest tenth of the blocks that are neither burnt nor black
 }
 
 // newPlane cuts the box out of a photograph; nil where nothing of it is inside.
@@ -30,24 +33,38 @@ func newPlane(m *vision.RGB, box vision.Rect) *plane {
 		return nil
 	}
 	p := &plane{left: x0, top: y0, width: x1 - x0, height: y1 - y0}
-	p.pix = make([]byte, p.width*p.height)
+	p.pix, p.fine = make([]byte, p.width*p.height), make([]uint16, p.width*p.height)
+	p.columns, p.rows = p.width/block, p.height/block
+	stride := (p.width + block - 1) / block
+	p.clipped = make([]bool, stride*((p.height+block-1)/block))
 	for y := range p.height {
 		in := m.Pix[3*((y+y0)*m.Width+x0):][:3*p.width]
-		out := p.pix[y*p.width:][:p.width]
+		out, fine := p.pix[y*p.width:][:p.width], p.fine[y*p.width:][:p.width]
 		for x := range out {
 			q := in[3*x : 3*x+3 : 3*x+3]
-			out[x] = byte((77*uint32(q[0]) + 150*uint32(q[1]) + 29*uint32(q[2]) + 128) >> 8) // ITU-R BT.601, as JPEG has it
+			if min(q[0], q[1], q[2]) == 0 || max(q[0], q[1], q[2]) == 255 {
+				p.clipped[y/block*stride+x/block] = true
+			}
+			light := 19595*uint32(q[0]) + 38470*uint32(q[1]) + 7471*uint32(q[2]) // ITU-R BT.601, as JPEG has it, times 65536
+			out[x], fine[x] = byte((light+1<<15)>>16), uint16(light>>(16-fineBits))
 		}
 	}
 	return p
 }
+
+// atLimits says whether a colour of a block has reached the limits of the camera, so that its luminance is not what the file holds.
+func (p *plane) atLimits(k int) bool {
+	return p.clipped[k/p.columns*((p.width+block-1)/block)+k%p.columns]
+}
+
+// fineLevels are the parts of a grey level.
+const fineBits, fineLevels = 6, 1 << fineBits
 
 // Blocks whose mean lies outside have lost their noise to the limits of the camera.
 const darkest, brightest = 16, 244
 
 // map8 measures every block. Differences do not cross the edges of blocks, so that these leave no trace.
 func (p *plane) map8() {
-	p.columns, p.rows = p.width/block, p.height/block
 	n := p.columns * p.rows
 	p.mean, p.detail, p.slope = make([]float32, n), make([]float32, n), make([]float32, n)
 	for j := range p.rows {
@@ -75,6 +92,7 @@ func (p *plane) map8() {
 		}
 	}
 	p.floor = quantile(all, 0.1)
+	p.combs = newCombs(p)
 }
 
 func abs(v int) int {

@@ -11,7 +11,7 @@ import (
 func PortraitNames() []string {
 	return []string{
 		"sharp_third", "sharp_second", "sharp_first", "hard_second", "shadow_first", "shadow_second",
-		"quiet", "middle", "smooth", "flat", "grid", "floor",
+		"quiet", "middle", "smooth", "flat", "grid", "teeth", "teeth_share", "foreign", "floor",
 	}
 }
 
@@ -20,8 +20,8 @@ const rimMeasures = 6
 
 // The search for the edges of the portrait, in widths of the face's box.
 const (
-	rimFrom, rimTo = 0.15, 1.3 // how far from the face's box an edge may be
-	rimChunks      = 5         // pieces of an edge: it need not be quite parallel to the document's
+	rimFrom, rimTo = 0.15, 0.85 // how far from the face's box an edge may be
+	rimChunks      = 5          // pieces of an edge: it need not be quite parallel to the document's
 )
 
 // side is what one edge of the portrait looks like.

@@ -95,6 +95,10 @@ func TestSegments(t *testing.T) {
 		"":                             nil,
 		"MAISON NOM":                   nil, // a short word inside a value
 		"RUE DES Prénoms: A":           {{"given_names", "A"}},
+		"N° A1234567PRENOMS RAPHAEL":   {{"document_number", "A1234567"}, {"given_names", "RAPHAEL"}}, // the blank before a long caption was lost
+		"N° A1234567NOM HYTHLODAY":     {{"document_number", "A1234567NOM HYTHLODAY"}},                // a short one may be part of the number
+		"PREN0MS: RAPHAEL":             {{"given_names", "RAPHAEL"}},                                  // a digit that is the letter it looks like
+		"姓Prénoms: A":                  {{"given_names", "A"}},                                        // a script without blanks before it
 	} {
 		var got []segment
 		for _, s := range l.Segments(line) {
@@ -217,5 +221,23 @@ func BenchmarkRecognise(b *testing.B) {
 	}
 	for b.Loop() {
 		table.Recognise(lines)
+	}
+}
+
+func TestSegmentsOfASexWithoutABlank(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(sound, "sex: {value: anywhere}", "sex: {captions: [\"Sexe\", \"Sex\"]}", 1)
+	l, err := Parse("fra-test.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]string{"SEXF": "F", "SEXEM 1,70": "M 1,70", "SEX F": "F", "SEXFOLD": "none", "SEXO": "none"} {
+		got := "none"
+		for _, s := range l.Segments(line) {
+			got = s.Value
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", line, got, want)
+		}
 	}
 }

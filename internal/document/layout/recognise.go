@@ -186,10 +186,33 @@ type Segment struct {
 // middleLength: inside a line only captions of this many letters count, or shorter ones that a colon follows; shorter words also occur in values.
 const middleLength = 5
 
-// Segments takes a line apart into captions and what follows each. A line without a caption of the document gives none.
+// Segments takes a line apart into captions and what follows each. A line without a caption of the document gives none. Where its first word has
+// letters and digits, the digits may be letters that were misread.
 func (l *Layout) Segments(line string) []Segment {
 	source := []rune(line)
 	f := foldRunes(source)
+	out := l.segments(f, source)
+	if len(out) == 0 && lettered(f) {
+		out = l.segments(f, source)
+	}
+	return out
+}
+
+// lettered writes the digits of the first word as the letters that look the same, and says whether there were any behind a letter.
+func lettered(f folded) (changed bool) {
+	alike := map[rune]rune{'0': 'O', '1': 'I', '8': 'B'}
+	for i, r := range f.text {
+		if i == 0 && !unicode.IsLetter(r) || i > 0 && f.at[i] > f.at[i-1]+1 {
+			break
+		}
+		if letter, ok := alike[r]; ok {
+			f.text[i], changed = letter, true
+		}
+	}
+	return changed
+}
+
+func (l *Layout) segments(f folded, source []rune) []Segment {
 	var out []Segment
 	end := 0 // the end of the last caption in source
 	for i := 0; i < len(f.text); {
@@ -227,12 +250,16 @@ func (l *Layout) Segments(line string) []Segment {
 // captionAt gives the longest caption that starts at a place, and its length in reduced runes, 0 for none. before is the field whose caption
 // ends there, which may continue in another language. The start of a line may have wrong letters.
 func (l *Layout) captionAt(f folded, source []rune, i int, before string) (caption, int) {
-	if i > 0 && f.at[i] <= f.at[i-1]+1 && !wide(f.text[i]) {
+	glued := i > 0 && f.at[i] <= f.at[i-1]+1 && !wide(f.text[i]) && !wide(f.text[i-1])
+	if glued && !(unicode.IsDigit(f.text[i-1]) && unicode.IsLetter(f.text[i])) {
 		return caption{}, 0 // in the middle of a word
 	}
 	for _, c := range l.captions {
 		n := len(c.text)
-		if i+n > len(f.text) || f.text[i] != c.text[0] || !slices.Equal(f.text[i:i+n], c.text) || !l.endsWord(f, source, i+n) {
+		if i+n > len(f.text) || f.text[i] != c.text[0] || !slices.Equal(f.text[i:i+n], c.text) || !l.endsWord(f, source, i+n) && !(c.key == "sex" && sexLetter(f, i+n)) {
+			continue
+		}
+		if glued && n < middleLength { // a blank lost behind a number, before a word that is long enough to be told from letters of the number
 			continue
 		}
 		if i > 0 && n < middleLength && !wide(c.text[0]) && c.key != before && !colonAt(source, f.at[i+n-1]+1) && !startsPart(source, f.at[i]) {
@@ -285,6 +312,11 @@ func (l *Layout) endsWord(f folded, source []rune, i int) bool {
 		return false
 	}
 	return f.at[i] != f.at[i-1] && unicode.IsDigit(source[f.at[i]]) && !unicode.IsDigit(source[f.at[i-1]])
+}
+
+// sexLetter says whether the letter of a sex follows at i, and nothing else of its word: the blank before it was lost.
+func sexLetter(f folded, i int) bool {
+	return i < len(f.text) && strings.ContainsRune("MFX", f.text[i]) && (i+1 == len(f.text) || f.at[i+1] > f.at[i]+1)
 }
 
 func colonAt(source []rune, i int) bool {

@@ -13,6 +13,7 @@ import (
 func TestTransliterate(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
+		"Ṣóyínká Adébáyọ̀": "SOYINKA<ADEBAYO", "Ɓala Ɗanjuma": "BALA<DANJUMA", "Keʻala": "KEALA", "Ǿrsted": "OERSTED",
 		"Anna Maria": "ANNA<MARIA", "Müller-Lüdenscheidt": "MUELLER<LUEDENSCHEIDT", "Mu\u0308ller": "MUELLER", "D'Artagnan": "DARTAGNAN",
 		"Ñíguez": "NIGUEZ", "Þórður Ægisson": "THORDUR<AEGISSON", "Søren Ångström": "SOEREN<AANGSTROEM", "Strauß": "STRAUSS", "Ștefan Țiriac": "STEFAN<TIRIAC",
 		"Nguyễn Thị Hồng": "NGUYEN<THI<HONG", "Kouamé N’Guessan": "KOUAME<NGUESSAN", "Łukasz Żółć": "LUKASZ<ZOLC", "Œuvrard": "OEUVRARD", "İpek Çağ": "IPEK<CAG",

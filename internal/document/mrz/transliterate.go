@@ -3,6 +3,8 @@ package mrz
 import (
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Transliterate writes a name with A to Z and fillers by ICAO Doc 9303-3 section 6 (tables A, Latin, and B, Cyrillic): blanks and
@@ -61,6 +63,9 @@ func spellingsOf(c cluster) []string {
 		if strings.ContainsRune(accented, r) {
 			return []string{base}
 		}
+	}
+	if base := []rune(norm.NFD.String(string(r)))[0]; base != r { // a mark that no table has: Yoruba's Ṣ
+		return spellingsOf(cluster{letter: base, marks: c.marks})
 	}
 	return nil
 }
@@ -168,10 +173,10 @@ func cyrillic(r rune) ([]string, bool) {
 	return nil, false
 }
 
-// plainLetters has the letters that are written as one base letter: Latin with its marks (table A, and the Vietnamese letters by
-// the same rule), then Cyrillic (table B).
+// plainLetters has the letters that are written as one base letter: Latin with its marks (table A, and the Vietnamese letters
+// and those with hooks of African languages by the same rule), then Cyrillic (table B).
 var plainLetters = [...]string{
-	"A ÁÀÂÃĂĀĄǍẠẢẤẦẨẪẬẮẰẲẴẶА", "B БḂ", "C ĆĈČĊÇЋ", "D ĐĎÐД", "E ÉÈÊËĚĖĒĘĔƏẸẺẼẾỀỂỄỆЕЭ", "F ФḞ", "G ĜĞĠĢǦҐ", "H ĤĦҺ",
-	"I ÍÌÎÏĨĪĮĬİỈỊІЙ", "J ĴЈ", "K ĶКĸ", "L ŁĹĽĻĿЛ", "M МṀ", "N ŃŇŅŊН", "O ÓÒÔÕŐŌŎƠỌỎỐỒỔỖỘỚỜỞỠỢО", "P ПṖ", "R ŔŘŖР", "S ŚŜŠŞȘСṠ",
-	"T ŤŢŦȚТṪ", "U ÚÙÛŨŬŰŮŪŲƯỤỦỨỪỬỮỰУЎ", "V В", "W ŴẀẂẄ", "Y ÝŶŸỲỴỶỸЫ", "Z ŹŽŻЗ",
+	"A ÁÀÂÃĂĀĄǍẠẢẤẦẨẪẬẮẰẲẴẶА", "B БḂƁ", "C ĆĈČĊÇЋ", "D ĐĎÐДƊƉ", "E ÉÈÊËĚĖĒĘĔƏẸẺẼẾỀỂỄỆЕЭƐ", "F ФḞƑ", "G ĜĞĠĢǦҐƔ", "H ĤĦҺ",
+	"I ÍÌÎÏĨĪĮĬİỈỊІЙƖ", "J ĴЈ", "K ĶКĸƘ", "L ŁĹĽĻĿЛ", "M МṀ", "N ŃŇŅŊН", "O ÓÒÔÕŐŌŎƠỌỎỐỒỔỖỘỚỜỞỠỢОƆ", "P ПṖ", "R ŔŘŖР", "S ŚŜŠŞȘСṠ",
+	"T ŤŢŦȚТṪ", "U ÚÙÛŨŬŰŮŪŲƯỤỦỨỪỬỮỰУЎ", "V ВƲ", "W ŴẀẂẄ", "Y ÝŶŸỲỴỶỸЫƳ", "Z ŹŽŻЗ",
 }

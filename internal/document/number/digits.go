@@ -72,8 +72,13 @@ func romanian(number string) Verdict {
 	})
 }
 
+// bulgarian checks the number of a citizen (EGN), or of a foreigner (LNCh), which residence permits and licences have in its place. Some could be either.
 func bulgarian(number string) Verdict {
-	return weighted(number, 10, []int{2, 4, 8, 5, 10, 9, 7, 3, 6}, func(sum int) int { return sum % 11 % 10 })
+	citizen := weighted(number, 10, []int{2, 4, 8, 5, 10, 9, 7, 3, 6}, func(sum int) int { return sum % 11 % 10 })
+	if citizen != Refuted {
+		return citizen
+	}
+	return weighted(number, 10, []int{21, 19, 17, 13, 11, 9, 7, 3, 1}, func(sum int) int { return sum % 10 })
 }
 
 // spanish checks the letter of a DNI (8 digits) or NIE (X, Y or Z and 7 digits): the number modulo 23.

@@ -102,7 +102,7 @@ const (
 	BelgiumNational Rule = "bel_national"       // rijksregisternummer: modulo 97
 	PolandPESEL     Rule = "pol_pesel"          // weights 1 3 7 9
 	RomaniaCNP      Rule = "rou_cnp"            // weights 279146358279, modulo 11
-	BulgariaEGN     Rule = "bgr_egn"            // powers of two modulo 11
+	BulgariaEGN     Rule = "bgr_egn"            // powers of two modulo 11; foreigners' numbers modulo 10
 	BalticCode      Rule = "baltic_code"        // Estonia's isikukood, Lithuania's asmens kodas
 	TurkeyKimlik    Rule = "tur_kimlik"         // two digits
 	FinlandHETU     Rule = "fin_hetu"           // modulo 31

@@ -7,7 +7,7 @@ func TestRules(t *testing.T) {
 	t.Parallel()
 	holding := map[Rule][]string{
 		SpainDNI: {"99999999R", "12345678Z", "X1234567L"}, BelgiumNational: {"85073003328", "17073003384"}, PolandPESEL: {"44051401359"},
-		TurkeyKimlik: {"10000000146"}, RomaniaCNP: {"1800101221144"}, BulgariaEGN: {"7523169263", "7501010010"}, BalticCode: {"38001085718", "33309240064"},
+		TurkeyKimlik: {"10000000146"}, RomaniaCNP: {"1800101221144"}, BulgariaEGN: {"7523169263", "7501010010", "7111042925"}, BalticCode: {"38001085718", "33309240064"},
 		FinlandHETU: {"131052308T", "131052A308T"}, ChinaResident: {"11010519491231002X"}, ItalyFiscal: {"RSSMRA80A01H501U"}, PortugalCard: {"000000000ZZ4"},
 		NetherlandsBSN: {"111222333"}, CzechBirth: {"7103192745"}, CroatiaOIB: {"33392005961"}, YugoslavJMBG: {"0101006500006"}, NorwayBirth: {"15108695088"},
 		SwedenPersonal: {"8112189876", "198112189876"}, UkraineTaxpayer: {"1759013776"}, BrazilCPF: {"39053344705"}, ChileRUN: {"125319092", "111111111"},

@@ -18,11 +18,10 @@ type RecogniserOptions struct {
 	Height        int                   // of the line crops in pixels; 48
 	Normalisation *vision.Normalisation // bytes to −1 … 1, blue first
 	Workers       int                   // batches read at the same time, each on one thread; 2
+	Batch         int                   // the most lines that are read in one run; 6 as PaddleOCR's rec_batch_num. More only costs memory
 }
 
 const (
-	// maxBatch lines are read in one run; PaddleOCR's rec_batch_num. More only costs memory.
-	maxBatch = 6
 	// maxPadding is the share of a batch's width that may be padding: beyond it the work saved by fewer runs is lost.
 	maxPadding = 0.15
 	// minLineWidth and maxLineWidth bound a crop's width in multiples of its height. The longest line of a document is a line
@@ -56,6 +55,7 @@ func ParseDictionary(file []byte) []rune {
 func NewRecogniser(session *vision.Session, dictionary []rune, options RecogniserOptions) *Recogniser {
 	options.Height = cmp.Or(options.Height, 48)
 	options.Workers = cmp.Or(options.Workers, 2)
+	options.Batch = cmp.Or(options.Batch, 6)
 	if options.Normalisation == nil {
 		n := vision.UniformNormalisation(127.5, 127.5)
 		n.BGR = true
@@ -154,7 +154,7 @@ func (r *Recogniser) run(ctx context.Context, crops []*vision.RGB, done func(i i
 			}
 		})
 	}
-	for _, batch := range batches(crops) {
+	for _, batch := range batches(crops, r.options.Batch) {
 		work <- batch
 	}
 	close(work)
@@ -162,8 +162,8 @@ func (r *Recogniser) run(ctx context.Context, crops []*vision.RGB, done func(i i
 	return errors.Join(errs...)
 }
 
-// batches groups the crops by width, widest first, so that the longest work starts first.
-func batches(crops []*vision.RGB) [][]int {
+// batches groups the crops by width, at most that many in one, widest first, so that the longest work starts first.
+func batches(crops []*vision.RGB, most int) [][]int {
 	order := make([]int, len(crops))
 	for i := range order {
 		order[i] = i
@@ -171,7 +171,7 @@ func batches(crops []*vision.RGB) [][]int {
 	slices.SortStableFunc(order, func(a, b int) int { return crops[b].Width - crops[a].Width })
 	var out [][]int
 	for _, i := range order {
-		if n := len(out); n > 0 && len(out[n-1]) < maxBatch && float64(crops[i].Width) >= (1-maxPadding)*float64(crops[out[n-1][0]].Width) {
+		if n := len(out); n > 0 && len(out[n-1]) < most && float64(crops[i].Width) >= (1-maxPadding)*float64(crops[out[n-1][0]].Width) {
 			out[n-1] = append(out[n-1], i)
 			continue
 		}

@@ -16,6 +16,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"ekyc/internal/logtest"
 )
 
 // patience bounds waiting for what takes a second on an idle machine.
@@ -25,25 +27,13 @@ const patience = 90 * time.Second
 type chromium struct {
 	ctx  context.Context
 	film string
-	out  *output
-}
-
-// output keeps what the browser writes.
-type output struct {
-	mutex sync.Mutex
-	text  strings.Builder
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mutex.Lock()
-	defer o.mutex.Unlock()
-	return o.text.Write(b)
+	out  *logtest.Buffer
 }
 
 // startChromium starts a browser without a window, which resolves no name: what is not on this machine cannot be reached.
 func startChromium(t *testing.T) *chromium {
 	t.Helper()
-	c := &chromium{film: filepath.Join(t.TempDir(), "camera.mjpeg"), out: &output{}}
+	c := &chromium{film: filepath.Join(t.TempDir(), "camera.mjpeg"), out: &logtest.Buffer{}}
 	c.show(t, film(t, white(320, 240)))
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-file-for-fake-video-capture", c.film),
@@ -59,9 +49,7 @@ func startChromium(t *testing.T) *chromium {
 	c.ctx, end = chromedp.NewContext(allocated)
 	t.Cleanup(end)
 	if err := chromedp.Do(c.ctx); err != nil {
-		c.out.mutex.Lock()
-		defer c.out.mutex.Unlock()
-		t.Fatalf("start Chromium (Debian's package chromium): %v\n%s", err, c.out.text.String())
+		t.Fatalf("start Chromium (Debian's package chromium): %v\n%s", err, c.out)
 	}
 	return c
 }

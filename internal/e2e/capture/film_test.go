@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"image"
 	"image/color"
+	"image/gif"
 	"image/jpeg"
 	"math/rand/v2"
 	"testing"
@@ -27,6 +28,14 @@ func white(width, height int) *image.RGBA {
 	out := image.NewRGBA(image.Rect(0, 0, width, height))
 	draw.Draw(out, out.Bounds(), image.White, image.Point{}, draw.Src)
 	return out
+}
+
+// animation is a picture of a type that browsers read and the service does not.
+func animation(t testing.TB) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	must(t, gif.Encode(&out, white(400, 300), nil))
+	return out.Bytes()
 }
 
 func decodeJPEG(t testing.TB, file []byte) image.Image {

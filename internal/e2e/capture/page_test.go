@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"image"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -96,14 +97,15 @@ func TestCapturePage(t *testing.T) {
 	s.up = e2e.StartUp(t, "", "--rpm", "600000")
 	s.client = s.up.Client()
 	directory := t.TempDir()
-	for name, content := range map[string][]byte{"selfie.jpg": s.selfie, "front.jpg": s.front, "text.jpg": []byte("no picture"), "tiny.jpg": film(t, white(100, 100))} {
+	for name, content := range map[string][]byte{"selfie.jpg": s.selfie, "front.jpg": s.front, "text.jpg": []byte("no picture"), "tiny.jpg": film(t, white(100, 100)),
+		"large.jpg": film(t, image.NewGray(image.Rect(0, 0, 8000, 6000))), "other.gif": animation(t)} {
 		s.files[name] = filepath.Join(directory, name)
 		must(t, os.WriteFile(s.files[name], content, 0o644))
 	}
 	s.chromium = startChromium(t)
 	filming.Wait()
 	t.Run("people", func(t *testing.T) {
-		t.Run("camera", func(t *testing.T) { t.Parallel(); s.camera(t); s.challenge(t) })
+		t.Run("camera", func(t *testing.T) { t.Parallel(); s.camera(t); s.challenge(t); s.narrow(t) })
 		t.Run("files", func(t *testing.T) { t.Parallel(); s.filesInFrench(t) })
 		t.Run("hints", func(t *testing.T) { t.Parallel(); s.hints(t) })
 		t.Run("refusals", func(t *testing.T) { t.Parallel(); s.refusals(t) })
@@ -235,8 +237,14 @@ func (s *stage) challenge(t *testing.T) {
 		t.Error("a file can be chosen in place of a challenge")
 	}
 	b.await("a film of the face", `document.getElementById("video").videoWidth === 640`)
+	const acting = `/^action_(?!straight)/.test(document.getElementById("hint").dataset.text)`
 	b.press("shoot")
-	b.await("an action", `/^action_(?!straight)/.test(document.getElementById("hint").dataset.text)`)
+	b.await("an action", acting)
+	eval[bool](b, `document.getElementById("video").srcObject.getTracks().every((track) => { track.stop(); return track.dispatchEvent(new Event("ended")); })`) // as a call on the telephone does
+	b.await("the camera again", `!document.getElementById("shoot").disabled`)
+	b.reads("The camera was interrupted")
+	b.press("shoot")
+	b.await("an action", acting)
 	b.screen("review")
 	b.press("send")
 	b.screen("result")
@@ -246,6 +254,23 @@ func (s *stage) challenge(t *testing.T) {
 	if err := json.Unmarshal(job.Result, &result); err != nil || result.Liveness.Method != "challenge" {
 		t.Errorf("the job is %s, liveness by %q, %v", job.Status, result.Liveness.Method, err)
 	}
+}
+
+// narrow is a camera whose pictures are too small: the person is told which picture is the matter, and takes it again.
+func (s *stage) narrow(t *testing.T) {
+	l := s.link(t, object{"document_sides": "front"})
+	s.chromium.show(t, film(t, white(320, 180)))
+	b := s.chromium.open(t, browser.PermissionSettingGranted, "en")
+	b.goTo(l.URL)
+	b.press("agree")
+	for _, step := range []string{"selfie", "front"} {
+		b.await("the turn of "+step, fmt.Sprintf(`document.getElementById("camera-heading").dataset.text === %q && !document.getElementById("shoot").disabled`, step))
+		b.press("shoot")
+	}
+	b.screen("review")
+	b.press("send")
+	b.await("the face's turn again", `document.getElementById("camera-heading").dataset.text === "selfie" && !document.getElementById("camera").hidden`)
+	b.reads("A picture cannot be used. Take it again.")
 }
 
 // filesInFrench is a person who does not allow the camera and speaks French: everything comes from files.
@@ -272,9 +297,10 @@ func (s *stage) filesInFrench(t *testing.T) {
 	choose("tiny.jpg")
 	b.await("a complaint", `document.getElementById("problem").textContent.startsWith("Cette image est trop petite")`)
 	choose("selfie.jpg")
-	for _, side := range []string{"recto", "verso"} {
+	// What is too large for the service, or of a type that it does not take, is coded anew by the page.
+	for i, side := range []string{"recto", "verso"} {
 		b.await("the turn of the "+side, fmt.Sprintf(`document.getElementById("file-label").textContent.includes(%q)`, side))
-		choose("front.jpg")
+		choose([]string{"large.jpg", "other.gif"}[i])
 	}
 	b.screen("review")
 	b.press("retake-selfie")

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,6 +45,17 @@ func TestSignaturesThatAreRefused(t *testing.T) {
 	unknown := c.test.KeyID[:len(c.test.KeyID)-4] + "0000"
 	refused(t, "an unknown key", with(c.test, func(o *e2e.Client) { o.KeyID = unknown }).Do(t, "GET", cheap, nil), 401, "key_unknown")
 	refused(t, "a key identifier of no form", with(c.test, func(o *e2e.Client) { o.KeyID = "key" }).Do(t, "GET", cheap, nil), 401, "key_unknown")
+	for code, key := range map[string]string{"signature_invalid": c.test.KeyID, "key_unknown": unknown} { // the log names who was said to ask
+		said := func(line string) bool {
+			return strings.Contains(line, `"error.code":"`+code+`"`) && strings.Contains(line, `"key":"`+key+`"`)
+		}
+		if !slices.ContainsFunc(strings.Split(up.Output(), "\n"), said) {
+			t.Errorf("no line of the log has %s and the key", code)
+		}
+	}
+	if strings.Contains(up.Output(), `"key":"key"`) {
+		t.Error("the log repeats what has not the form of a key")
+	}
 
 	for _, off := range []int64{-301, 302} { // the clock may go on by a second
 		a := c.test.DoAt(t, now+off, "GET", cheap, nil)
@@ -158,7 +170,7 @@ func TestStatesOfKeys(t *testing.T) {
 		if len(o.Security) == 0 || o.OperationId == "kya-check" {
 			continue
 		}
-		h := holdings{"jobs": "x", "keys": "x", "subjects": "x", "webhooks": "x", "deliveries": "x", "captures": "x", "workflows": "x", "reviews": "x"}
+		h := holdings{"jobs": "x", "keys": "x", "subjects": "x", "webhooks": "x", "deliveries": "x", "captures": "x", "workflows": "x", "reviews": "x", "media": "x"}
 		refused(t, o.String()+" without its scope", scoped.Do(t, o.method, h.fill(t, o.path), o.example(t)), 403, "scope_denied")
 	}
 	narrower := key(object{"scopes": []string{"admin"}})
@@ -244,7 +256,9 @@ func TestErrorsOfEveryLayer(t *testing.T) {
 	refused(t, "a parameter", c.Do(t, "GET", "/v1/jobs?limit=1000", nil), 422, "invalid_argument")
 	refused(t, "a parameter of another type", c.Do(t, "GET", "/v1/jobs?limit=many", nil), 422, "invalid_argument")
 	refused(t, "a cursor", c.Do(t, "GET", "/v1/jobs?after=nonsense", nil), 422, "invalid_argument")
+	refused(t, "a cursor of keys", c.Do(t, "GET", "/v1/keys?after=nonsense", nil), 422, "invalid_argument")
 	refused(t, "a time", c.Do(t, "GET", "/v1/jobs?from=yesterday", nil), 422, "invalid_argument")
+	refused(t, "a query that is not well-formed", c.Do(t, "GET", "/v1/jobs?status=%zzqueued", nil), 422, "invalid_argument")
 	for _, name := range []string{"X-API-KEY", "X-API-TIMESTAMP", "X-API-SIGN", "Idempotency-Key", "Content-Type"} {
 		r := c.Request(t, time.Now().Unix(), "POST", "/v1/kya/check", object{"email": "a@example.com"}, "Idempotency-Key", "once")
 		r.Header.Add(name, r.Header.Get(name))

@@ -35,6 +35,7 @@ func TestCaptureLink(t *testing.T) {
 	if link["status"] != "open" || link["url"] != up.BaseURL+"/capture/"+link["token"].(string) || len(link["token"].(string)) != 43 {
 		t.Errorf("the link: %v", link)
 	}
+	want[object](t, c.test.Do(t, http.MethodPost, "/v1/captures", nil), 201) // with nothing said
 	shown := c.test.Do(t, http.MethodGet, "/v1/captures/"+link["capture_id"].(string), nil)
 	if strings.Contains(string(shown.Body), link["token"].(string)) || want[object](t, shown, 200)["status"] != "open" {
 		t.Errorf("the token is shown again, or the link is not open: %s", shown.Body)
@@ -128,6 +129,18 @@ func TestCaptureIsUsedOnce(t *testing.T) {
 	if len(jobs) != 1 || jobs[0]["subject_ref"] != "customer-8" {
 		t.Errorf("the tenant's jobs: %v", jobs)
 	}
+}
+
+// TestCaptureOfBothSidesTakesNoFrontAlone: who has the link can send what the page would not, and is not to choose which side is looked at.
+func TestCaptureOfBothSidesTakesNoFrontAlone(t *testing.T) {
+	t.Parallel()
+	c := newCustomer(t, "pro").test
+	link := want[object](t, c.Do(t, http.MethodPost, "/v1/captures", object{"document_sides": "both"}), 201)
+	want[object](t, onPage(t, link, "/consent", object{"version": "2026-11", "language": "en"}), 200)
+	refused(t, "a front without its back", onPage(t, link, "/pictures", blankVerification()), http.StatusUnprocessableEntity, "missing_field")
+	both := blankVerification()
+	both["image_back_base64"] = blank()
+	want[object](t, onPage(t, link, "/pictures", both), 200)
 }
 
 // TestCaptureEndsWithItsKey: who revokes a key, or suspends a tenant, ends the links too.

@@ -50,6 +50,9 @@ func TestChallenges(t *testing.T) {
 	frame := e2e.Base64(selfie)
 
 	first := ask(t, c.test, object{})
+	want[object](t, c.test.Do(t, http.MethodPost, "/v1/liveness/challenges", nil), 201)
+	refused(t, "a body without a type", c.test.Do(t, http.MethodPost, "/v1/liveness/challenges", []byte("{}"), "Content-Type", ""), 415, "unsupported_media_type")
+	refused(t, "another type", c.test.Do(t, http.MethodPost, "/v1/liveness/challenges", nil, "Content-Type", "text/plain"), 415, "unsupported_media_type")
 	if !first.ID.Is(ekyc.KindChallenge) || len(first.Actions) != 3 || len(first.Signature) != 64 {
 		t.Errorf("given out: %+v", first)
 	}

@@ -123,6 +123,9 @@ func (c *checker) check(s *surface, r *http.Request, sent []byte, response *http
 	if !traceForm.MatchString(response.Header.Get("X-Trace-Id")) {
 		return fmt.Errorf("%s: the trace id is %q", what, response.Header.Get("X-Trace-Id"))
 	}
+	if err := checkHeaders(response.Header); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
 	if response.StatusCode >= 400 {
 		if err := checkError(response, got); err != nil && r.Method != http.MethodHead {
 			return fmt.Errorf("%s: %w: %.400s", what, err, got)
@@ -213,8 +216,23 @@ func checkError(response *http.Response, got []byte) error {
 	return nil
 }
 
+// checkHeaders holds what every answer tells browsers: nothing of it is another type than it says, framed, referred to, or for scripts of other origins.
+func checkHeaders(h http.Header) error {
+	policy := h.Get("Content-Security-Policy")
+	if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("Cache-Control") == "" ||
+		!strings.Contains(policy, "default-src '") || !strings.Contains(policy, "frame-ancestors ") || !strings.Contains(policy, "base-uri 'none'") {
+		return fmt.Errorf("its headers are %v", h)
+	}
+	for name := range h {
+		if strings.HasPrefix(name, "Access-Control-") {
+			return fmt.Errorf("it lets other origins in by %s", name)
+		}
+	}
+	return nil
+}
+
 func (s *surface) isAsset(path string) bool {
-	return strings.HasPrefix(path, s.prefix+"/docs/") && path != s.prefix+"/docs/" || strings.HasPrefix(path, "/capture/") // which only the page's script calls
+	return strings.HasPrefix(path, s.prefix+"/docs/") && path != s.prefix+"/docs/" || strings.HasPrefix(path, "/capture/") || strings.HasPrefix(path, "/media/") // which only a page calls
 }
 
 // operation is a route of a document.

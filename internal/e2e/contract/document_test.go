@@ -74,7 +74,7 @@ func TestOpenRoutesAreTheContracts(t *testing.T) {
 		"/v1":       {"GET /v1/coverage", "GET /v1/docs/", "GET /v1/health", "GET /v1/models", "GET /v1/openapi.json", "GET /v1/ready", "GET /v1/receipts/keys", "GET /v1/workflows/schema.json"},
 		"/admin/v1": {"GET /admin/v1/docs/", "GET /admin/v1/health", "GET /admin/v1/openapi.json", "GET /admin/v1/ready", "POST /admin/v1/session"},
 	}
-	known := holdings{"jobs": "job_0", "keys": "key_0", "subjects": "sub_0", "webhooks": "whk_0", "deliveries": "dlv_0", "captures": "cap_0", "workflows": "wfl_0", "reviews": "rev_0", "tenants": "tnt_0", "environment": "test", "quotas": "ocr", "operators": "opr_0", "plans": "free"}
+	known := holdings{"jobs": "job_0", "keys": "key_0", "subjects": "sub_0", "webhooks": "whk_0", "deliveries": "dlv_0", "captures": "cap_0", "workflows": "wfl_0", "reviews": "rev_0", "media": "med_0", "tenants": "tnt_0", "environment": "test", "quotas": "ocr", "operators": "opr_0", "plans": "free"}
 	for host, s := range checks.surfaces {
 		var found []string
 		for _, o := range s.operations() {
@@ -170,7 +170,7 @@ func TestPlatformExamples(t *testing.T) {
 	for _, o := range surfaceOf("/admin/v1").operations() {
 		switch {
 		case o.RequestBody == nil:
-		case slices.Contains([]string{"totp-enrol", "totp-confirm", "password-change", "session-open"}, o.OperationId):
+		case slices.Contains([]string{"totp-enrol", "totp-confirm", "password-change", "session-open", "sessions-end"}, o.OperationId):
 			late = append(late, o)
 		default:
 			var body object
@@ -183,7 +183,7 @@ func TestPlatformExamples(t *testing.T) {
 			}
 		}
 	}
-	if len(operators) < 9 || len(late) != 4 {
+	if len(operators) < 9 || len(late) != 5 {
 		t.Errorf("%d examples and %d of the own account", len(operators), len(late))
 	}
 	change := exampleOf(t, "password-change")
@@ -192,6 +192,7 @@ func TestPlatformExamples(t *testing.T) {
 	want[object](t, own.Do(t, http.MethodPost, "/admin/v1/me/password", change), 204)
 	session = want[object](t, own.Do(t, http.MethodPost, "/admin/v1/session", object{"email": login["email"], "password": change["new"]}), 201)
 	own.Token = session["token"].(string)
+	want[object](t, own.Do(t, http.MethodPost, "/admin/v1/me/sessions/end", exampleOf(t, "sessions-end")), 204)
 	enrolled := want[object](t, own.Do(t, http.MethodPost, "/admin/v1/me/totp", exampleOf(t, "totp-enrol")), 200)
 	code, err := totp.GenerateCode(enrolled["secret"].(string), time.Now())
 	if err != nil {

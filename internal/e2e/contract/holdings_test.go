@@ -39,6 +39,7 @@ func newHoldings(t testing.TB, c *e2e.Client) holdings {
 	h["jobs"] = post("/v1/kyc/verify", blankVerification(), 202, "job_id")
 	c.AwaitJob(t, h["jobs"], patience)
 	h["reviews"] = reviewOf(t, c, h["jobs"])
+	h["media"] = mediaOf(t, c, h["jobs"])[0]["media_id"].(string)
 	return h
 }
 

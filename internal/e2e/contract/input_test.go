@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -233,6 +234,9 @@ func sendBadInput(t *testing.T, c customer) {
 			{"/v1/document/validate", object{"mrz": object{"lines": []string{"1", "2", "3", "4", "5"}}}, "invalid_argument"},
 			{"/v1/document/validate", object{"image_front_base64": blank(), "policy": object{"min_age": -1}}, "invalid_argument"},
 			{"/v1/document/validate", object{"fields": object{"surname": "A"}, "policy": object{"expiry_grace_days": 100000}}, "invalid_argument"},
+			{"/v1/document/validate", object{"fields": object{"surname": "A"}, "policy": object{"accepted_types": []string{"passprot"}}}, "invalid_argument"},
+			{"/v1/document/validate", object{"fields": object{"surname": "A"}, "policy": object{"accepted_countries": []string{"FRA", "XQZ"}}}, "invalid_argument"},
+			{"/v1/document/validate", object{"fields": object{"surname": "A"}, "policy": object{"mandatory_fields": []string{"planted@example.com"}}}, "invalid_argument"},
 			{"/v1/face/match", object{"image_live_base64": blank()}, "missing_field"},
 			{"/v1/face/match", object{"image_live_base64": blank(), "image_document_base64": blank(), "subject_id": "sub_x"}, "invalid_argument"},
 			{"/v1/face/match", object{"image_live_base64": blank(), "image_document_base64": blank(), "threshold": 1.5}, "invalid_argument"},
@@ -255,9 +259,13 @@ func sendBadInput(t *testing.T, c customer) {
 			{"/v1/webhooks", object{"url": sink(t), "types": []string{"nonesuch"}}, "invalid_argument"},
 			{"/v1/webhooks", object{}, "missing_field"},
 			{"/v1/keys", object{"name": "a", "scopes": []string{"everything"}}, "invalid_argument"},
+			{"/v1/keys", object{"name": "a", "scopes": []string{}}, "invalid_argument"},
 			{"/v1/keys", object{"name": "a", "cidrs": []string{"planted@example.com"}}, "invalid_argument"},
 			{"/v1/keys", object{"name": "a", "endpoint_limits": object{"planted@example.com": 1}}, "invalid_argument"},
 			{"/v1/webhooks/resend", object{}, "invalid_argument"},
+			{"/v1/webhooks/resend", object{"failed": true, "type": "a\x00"}, "invalid_argument"},
+			{"/v1/webhooks/resend", object{"failed": true, "webhook_id": "whk_\x00"}, "invalid_argument"},
+			{"/v1/kyc/verify", with(blankVerification(), "workflow", "a\x00"), "invalid_argument"},
 		} {
 			a := c.test.Do(t, http.MethodPost, bad.target, bad.body)
 			what := fmt.Sprintf("%s %.120v", bad.target, bad.body)
@@ -311,3 +319,39 @@ func repeated(text string, times int) (out []string) {
 	}
 	return out
 }
+
+// TestWhatNoDatabaseHolds: bytes that PostgreSQL takes in no text are refused as a fault of the request, in every parameter of every route.
+func TestWhatNoDatabaseHolds(t *testing.T) {
+	t.Parallel()
+	c := newCustomer(t, "pro").test
+	for prefix, do := range map[string]func(method, target string, body any) e2e.Answer{
+		"/v1":       func(method, target string, body any) e2e.Answer { return c.Do(t, method, target, body) },
+		"/admin/v1": func(method, target string, body any) e2e.Answer { return operator.Do(t, method, target, body) },
+	} {
+		for _, o := range surfaceOf(prefix).operations() {
+			for _, bad := range []string{"%00", "%ff", "a%00"} {
+				if path := pathParameter.ReplaceAllString(o.path, bad); path != o.path {
+					var body any
+					if raw, ok := o.example(t).([]byte); ok {
+						body = jsonOf(t, raw)
+					}
+					if a := do(o.method, path, body); a.Status < 400 || a.Status >= 500 {
+						t.Errorf("%s with %s: %d %s", o, bad, a.Status, a.Body)
+					}
+				}
+				for _, p := range o.Parameters {
+					if p.In != "query" || o.method != http.MethodGet {
+						continue
+					}
+					target := pathParameter.ReplaceAllString(o.path, "x") + "?" + p.Name + "=" + bad
+					if a := do(o.method, target, nil); a.Status < 400 || a.Status >= 500 {
+						t.Errorf("%s: %d %s", target, a.Status, a.Body)
+					}
+				}
+			}
+		}
+	}
+	refused(t, "a plan", operator.Do(t, http.MethodPost, "/admin/v1/tenants", object{"name": "A", "country": "FRA", "support_email": "a@example.com", "plan": "a\x00"}), 422, "invalid_argument")
+}
+
+var pathParameter = regexp.MustCompile(`\{[^}]*\}`)

@@ -21,6 +21,8 @@ var (
 	operator *e2e.Operator
 	traces   *collector
 	checks   *checker
+
+	temporary string // directory of the service's temporary files
 )
 
 // bodyTimeout is short, so that a body that stops coming can be waited for.
@@ -40,7 +42,11 @@ func run(m *testing.M) (code int) {
 	}()
 	os.Setenv("OTEL_BSP_SCHEDULE_DELAY", "200") // ms; of the export of traces
 	traces = newCollector(s)
+	temporary = s.TempDir()
+	os.Chmod(temporary, 0o755) // the database of `ekyc up` runs as another user
+	os.Setenv("TMPDIR", temporary)
 	up = e2e.StartUp(s, "", "--rpm", "600000", "--body-timeout", bodyTimeout.String(), "--trace-endpoint", traces.url, "--region-urls", "us1=https://us1.example.com,ap1=https://ap1.example.com")
+	os.Unsetenv("TMPDIR")
 	checks = newChecker(s, http.DefaultTransport)
 	http.DefaultTransport = checks // every answer to every request of every test comes by here
 	operator = up.Login(s)

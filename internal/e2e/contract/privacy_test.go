@@ -3,12 +3,11 @@ package contract
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,30 +30,6 @@ const (
 	plantedPath      = "zq7-secret-path-of-a-callback"
 )
 
-// needle is a text or some bytes that must not be found, as such, in base64 in any of its three alignments, or in hex.
-type needle struct {
-	name  string
-	forms [][]byte
-}
-
-func newNeedle(name string, b []byte) needle {
-	n := needle{name, [][]byte{b, bytes.ToLower(b), bytes.ToUpper(b), []byte(hex.EncodeToString(b))}}
-	for shift := range 3 { // the middle of the base64 of something that contains b
-		text := base64.StdEncoding.EncodeToString(append(make([]byte, shift), b...))
-		n.forms = append(n.forms, []byte(strings.TrimRight(text[(shift*8+5)/6+1:], "=")[:len(b)*4/3-3]))
-	}
-	return n
-}
-
-func (n needle) in(haystack []byte) bool {
-	for _, form := range n.forms {
-		if bytes.Contains(haystack, form) {
-			return true
-		}
-	}
-	return false
-}
-
 // TestNothingOfThePersonIsLeftInTheOpen uses the service with personal data that is unmistakable, and then looks everywhere.
 func TestNothingOfThePersonIsLeftInTheOpen(t *testing.T) {
 	t.Parallel()
@@ -63,18 +38,19 @@ func TestNothingOfThePersonIsLeftInTheOpen(t *testing.T) {
 	receiver := e2e.NewReceiver(t, defaultSecret(t, c.test))
 	photo := bytes.Clone(selfie)
 	middle := len(photo) / 2
-	needles := []needle{
-		newNeedle("e-mail", []byte(plantedEmail)), newNeedle("telephone", []byte(plantedPhone)), newNeedle("name", []byte(plantedName)),
-		newNeedle("document number", []byte(plantedNumber)), newNeedle("subject_ref", []byte(plantedReference)), newNeedle("metadata", []byte(plantedMetadata)),
-		newNeedle("address", []byte(plantedIP)), newNeedle("callback", []byte(plantedPath)),
-		newNeedle("image, its middle", photo[middle:middle+24]), newNeedle("document, its middle", front[len(front)/2:len(front)/2+24]),
-		newNeedle("secret of the key", []byte(c.test.Secret)), newNeedle("password of the operator", []byte(up.OperatorPassword)),
+	needles := []e2e.Needle{
+		e2e.NewNeedle("e-mail", []byte(plantedEmail)), e2e.NewNeedle("telephone", []byte(plantedPhone)), e2e.NewNeedle("name", []byte(plantedName)),
+		e2e.NewNeedle("document number", []byte(plantedNumber)), e2e.NewNeedle("subject_ref", []byte(plantedReference)), e2e.NewNeedle("metadata", []byte(plantedMetadata)),
+		e2e.NewNeedle("address", []byte(plantedIP)), e2e.NewNeedle("callback", []byte(plantedPath)),
+		e2e.NewNeedle("image, its middle", photo[middle:middle+24]), e2e.NewNeedle("document, its middle", front[len(front)/2:len(front)/2+24]),
+		e2e.NewNeedle("secret of the key", []byte(c.test.Secret)), e2e.NewNeedle("password of the operator", []byte(up.OperatorPassword)),
 	}
 
 	// Everything that takes personal data takes some, well and badly.
 	person := object{"email": plantedEmail, "phone": plantedPhone, "country": "FRA", "ip": plantedIP, "names": object{"given_names": plantedName, "surname": plantedName}}
 	body := object{"image_live_base64": e2e.Base64(photo), "image_front_base64": e2e.Base64(front), "kya": person, "subject_ref": plantedReference,
-		"metadata": object{plantedMetadata: plantedMetadata}, "callback_url": receiver.URL + "/" + plantedPath}
+		"metadata": object{plantedMetadata: plantedMetadata}, "callback_url": receiver.URL + "/" + plantedPath,
+		"consent": object{"version": plantedMetadata, "text": "I agree: " + plantedMetadata, "language": "en"}}
 	id := want[object](t, c.test.Do(t, http.MethodPost, "/v1/kyc/verify", body, "Idempotency-Key", plantedReference), 202)["job_id"].(string)
 	want[object](t, c.test.Do(t, http.MethodPost, "/v1/kyc/verify", body, "Idempotency-Key", plantedReference), 202)
 	want[object](t, c.test.Do(t, http.MethodPost, "/v1/kya/check", person, "Idempotency-Key", plantedMetadata), 200)
@@ -82,7 +58,7 @@ func TestNothingOfThePersonIsLeftInTheOpen(t *testing.T) {
 	want[object](t, c.test.Do(t, http.MethodPost, "/v1/document/validate", object{"fields": object{"surname": plantedName, "document_number": plantedNumber, "address": plantedName}}, "Idempotency-Key", "validated"), 200)
 	link := want[object](t, c.test.Do(t, http.MethodPost, "/v1/captures", object{"subject_ref": plantedReference + "3", "metadata": object{plantedMetadata: plantedMetadata},
 		"callback_url": receiver.URL + "/" + plantedPath, "redirect_url": "https://example.com/" + plantedPath, "kya": person}, "Idempotency-Key", "link"), 201)
-	needles = append(needles, newNeedle("token of a link", []byte(link["token"].(string))))
+	needles = append(needles, e2e.NewNeedle("token of a link", []byte(link["token"].(string))))
 	want[object](t, onPage(t, link, "/consent", object{"version": "2026-11", "language": "en"}), 200)
 	if a := onPage(t, link, "/pictures", object{"image_live_base64": plantedEmail}); a.Status < 400 {
 		t.Errorf("pictures that are none: %d", a.Status)
@@ -115,8 +91,8 @@ func TestNothingOfThePersonIsLeftInTheOpen(t *testing.T) {
 			t.Errorf("%s %s: %d", bad.method, bad.target, a.Status)
 		}
 		for _, n := range needles {
-			if n.in(a.Body) || n.in([]byte(fmt.Sprint(a.Header))) {
-				t.Errorf("the error of %s %s repeats the %s: %s", bad.method, bad.target, n.name, a.Body)
+			if n.In(a.Body) || n.In([]byte(fmt.Sprint(a.Header))) {
+				t.Errorf("the error of %s %s repeats the %s: %s", bad.method, bad.target, n.Name, a.Body)
 			}
 		}
 	}
@@ -124,8 +100,8 @@ func TestNothingOfThePersonIsLeftInTheOpen(t *testing.T) {
 	search := func() {
 		for place, haystack := range everywhere(t) {
 			for _, n := range needles {
-				if n.in(haystack) {
-					t.Errorf("the %s is found in %s", n.name, place)
+				if n.In(haystack) {
+					t.Errorf("the %s is found in %s", n.Name, place)
 				}
 			}
 		}
@@ -139,21 +115,27 @@ func TestNothingOfThePersonIsLeftInTheOpen(t *testing.T) {
 	time.Sleep(time.Second) // for the logs' own pace
 	search()
 
+	// When the person is erased, what was sealed is gone, or opens no more.
+	subject := want[object](t, c.test.Do(t, http.MethodGet, "/v1/jobs/"+id, nil), 200)["subject_id"].(string)
+	want[object](t, c.test.Do(t, http.MethodDelete, "/v1/subjects/"+subject, nil), 200)
+	checkNothingSealed(t, database(t), subject)
+	search()
+
 	// The search finds what does stand there.
-	control := newNeedle("control", []byte(made["subject_id"].(string)))
+	control := e2e.NewNeedle("control", []byte(made["subject_id"].(string)))
 	found := map[string]bool{}
 	for place, haystack := range everywhere(t) {
 		kind, _, _ := strings.Cut(place, ":")
-		if control.in(haystack) {
+		if control.In(haystack) {
 			found[kind] = true
 		}
 		switch {
 		case kind == "metrics" && bytes.Contains(haystack, []byte("http_server_request_duration")), kind == "output" && bytes.Contains(haystack, []byte(c.id)),
-			kind == "traces" && bytes.Contains(haystack, []byte("/v1/kyc/verify")), kind == "file" && len(haystack) > 1000, kind == "request log" && bytes.Contains(haystack, []byte("/v1/kyc/verify")):
+			kind == "traces" && bytes.Contains(haystack, []byte("/v1/kyc/verify")), kind == "file" && len(haystack) > 1000, kind == "backup" && len(haystack) > 1000, kind == "request log" && bytes.Contains(haystack, []byte("/v1/kyc/verify")):
 			found[kind] = true
 		}
 	}
-	for _, kind := range []string{"table", "metrics", "output", "traces", "file", "request log"} {
+	for _, kind := range []string{"table", "metrics", "output", "traces", "file", "request log", "backup"} {
 		if !found[kind] {
 			t.Errorf("the search found nothing at all in %s, and so proves nothing", kind)
 		}
@@ -161,7 +143,7 @@ func TestNothingOfThePersonIsLeftInTheOpen(t *testing.T) {
 }
 
 // everywhere gives all that the service has written: its output, metrics, traces, request log, every row of every table in text and in
-// bytes, every file of the data directory.
+// bytes, every file of the data directory and of its directory of temporary files, and a backup of everything.
 func everywhere(t *testing.T) map[string][]byte {
 	t.Helper()
 	out := map[string][]byte{"output": []byte(bootstrapless(up.Output()))}
@@ -201,8 +183,8 @@ func everywhere(t *testing.T) map[string][]byte {
 		if err != nil || d.IsDir() {
 			return nil // files come and go
 		}
-		if strings.HasPrefix(path, filepath.Join(up.DataDir, "postgres")) && !strings.Contains(path, "pg_wal") && !strings.HasSuffix(path, ".log") {
-			return nil // the tables have been read as such; the journal and logs are read as files
+		if strings.HasPrefix(path, filepath.Join(up.DataDir, "postgres")) && !strings.Contains(path, "pg_wal") && !strings.Contains(path, "pgsql_tmp") && !strings.HasSuffix(path, ".log") {
+			return nil // the tables have been read as such; the journal, temporary files and logs are read as files
 		}
 		if b, err := os.ReadFile(path); err == nil {
 			out["file: "+path] = b
@@ -211,6 +193,24 @@ func everywhere(t *testing.T) map[string][]byte {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	backup := filepath.Join(t.TempDir(), "backup")
+	if said, err := exec.Command(e2e.Binary(t), "backup", "create", "--data-dir", up.DataDir, "--out", backup).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, said)
+	}
+	for kind, root := range map[string]string{"backup": backup, "temporary file": temporary} {
+		err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), "up-") { // the file of credentials, which was asked for
+				return nil
+			}
+			if b, err := os.ReadFile(path); err == nil {
+				out[kind+": "+path] = b
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	return out
 }

@@ -240,7 +240,7 @@ func TestReceipts(t *testing.T) {
 	if a := want[object](t, c.Do(t, http.MethodGet, "/v1/reviews/"+waiting, nil), 200); a["state"] != "withdrawn" {
 		t.Errorf("the review of an erased subject: %v", a)
 	}
-	conflictFor(t, "claim of it", c.Do(t, http.MethodPost, "/v1/reviews/"+waiting+"/claim", reviewer("anna")), "withdrawn")
+	refused(t, "claim of it", c.Do(t, http.MethodPost, "/v1/reviews/"+waiting+"/claim", reviewer("anna")), 410, "gone")
 }
 
 func TestReceiptsOfWhatIsNotKept(t *testing.T) {

@@ -132,7 +132,7 @@ func TestPlatformPathsAreHeldTogether(t *testing.T) {
 		}
 		walked++
 		for _, at := range []struct{ tenant, environment string }{{theirs.id, "test"}, {ours.id, "live"}} {
-			h := holdings{"tenants": at.tenant, "environment": at.environment, "keys": held["keys"], "deliveries": held["deliveries"]}
+			h := holdings{"tenants": at.tenant, "environment": at.environment, "keys": held["keys"], "deliveries": held["deliveries"], "subjects": held["subjects"]}
 			var body any
 			if raw, ok := o.example(t).([]byte); ok {
 				body = jsonOf(t, raw)

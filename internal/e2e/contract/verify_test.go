@@ -114,11 +114,11 @@ func TestVerification(t *testing.T) {
 	if !slices.Equal(modules, []string{"face_match", "kya", "liveness", "ocr", "validate", "workflow"}) {
 		t.Errorf("billed modules: %v", modules)
 	}
-	// Uploads are held only as long as the job, and the subject is found again by its reference.
+	// Photographs are held for the days of their class, and the subject is found again by its reference.
 	conn := database(t)
-	eventually(t, patience, "the uploads are gone", func() bool {
-		return number(t, conn, "select count(*) from media where tenant_id = $1", c.id) == 0
-	})
+	if n := number(t, conn, "select count(*) from media where tenant_id = $1 and not (kept and expires_at = created_at + interval '30 days')", c.id); n != 0 {
+		t.Errorf("%d photographs are held otherwise than for 30 days", n)
+	}
 	again := want[object](t, c.test.Do(t, http.MethodPost, "/v1/kyc/verify", with(blankVerification(), "subject_ref", "customer-7")), 202)
 	if again["subject_id"] != accepted["subject_id"] {
 		t.Error("the same reference names another subject")
@@ -147,11 +147,14 @@ func TestStoreFalse(t *testing.T) {
 	id := want[object](t, c.test.Do(t, http.MethodPost, "/v1/kyc/verify", with(with(blankVerification(), "store", false), "metadata", object{"a": "b"}), "Idempotency-Key", "not-kept"), 202)["job_id"].(string)
 	c.test.AwaitJob(t, id, patience)
 	job := want[object](t, c.test.Do(t, http.MethodGet, "/v1/jobs/"+id, nil), 200)
-	if job["store"] != false {
+	if job["store"] != false || job["media"] != nil || job["expires_at"] != nil {
 		t.Errorf("the job is told as %v", job)
 	}
 	refused(t, "a remembered answer", c.test.Do(t, http.MethodPost, "/v1/kyc/verify", with(with(blankVerification(), "store", false), "metadata", object{"a": "b"}), "Idempotency-Key", "not-kept"), 409, "idempotency_not_kept")
 	conn := database(t)
+	eventually(t, patience, "the photographs are gone", func() bool {
+		return number(t, conn, "select count(*) from media where tenant_id = $1", c.id) == 0
+	})
 	if n := number(t, conn, "select count(*) from job where tenant_id = $1 and kept", c.id); n != 0 {
 		t.Errorf("%d jobs are kept", n)
 	}

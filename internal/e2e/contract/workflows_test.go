@@ -135,6 +135,7 @@ func TestAWorkflowIsTriedBeforeItCounts(t *testing.T) {
 	if out := want[whatIf](t, c.test.Do(t, http.MethodPost, at+"/what-if", object{"of_workflow": "other"}), 200); out.Replayed != 0 {
 		t.Errorf("what if of another workflow: %+v", out)
 	}
+	want[whatIf](t, c.test.Do(t, http.MethodPost, at+"/what-if", nil), 200)
 	refused(t, "too much", c.test.Do(t, http.MethodPost, at+"/what-if", object{"limit": 10001}), 422, "invalid_argument")
 	refused(t, "no cursor", c.test.Do(t, http.MethodPost, at+"/what-if", object{"changed_after": "x"}), 422, "invalid_argument")
 	refused(t, "a draft in the shadow", c.test.Do(t, http.MethodPost, at+"/shadow", object{}), 409, "conflict")

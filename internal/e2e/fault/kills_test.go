@@ -19,6 +19,7 @@ const takenUpWithin = 30 * time.Second
 // TestWorkersAreKilledAtRandomPoints kills one of two workers again and again while verifications run, with the lease that workers have
 // by default.
 func TestWorkersAreKilledAtRandomPoints(t *testing.T) {
+	t.Parallel()
 	l, _ := setup(t, 1, "--engines", "1")
 	flags := []string{"--engines", "1", "--jobs", "4"} // places are free for what is taken up again
 	workers := []*e2e.Process{l.site.StartWorker(t, flags...), l.site.StartWorker(t, flags...)}

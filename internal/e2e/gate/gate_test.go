@@ -17,9 +17,11 @@ import (
 	"time"
 
 	"ekyc"
+	"ekyc/internal/blob"
 	"ekyc/internal/e2e"
 	"ekyc/internal/gate"
 	"ekyc/internal/gate/clamdtest"
+	"ekyc/internal/keyring"
 	"ekyc/internal/store"
 	"ekyc/internal/vault"
 	"ekyc/internal/vision"
@@ -293,11 +295,11 @@ func (b *testBundle) whatIsKeptIsClean(t *testing.T) {
 // kept opens every picture that is stored.
 func (b *testBundle) kept(t *testing.T) map[vault.MediaKind][]byte {
 	t.Helper()
-	keyring, err := vault.OpenKeyring(filepath.Join(b.site.DataDir, "root.key"))
+	ring, err := keyring.Open(filepath.Join(b.site.DataDir, "root.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := vault.NewFiles(filepath.Join(b.site.DataDir, "files"))
+	files, err := blob.OpenFiles(filepath.Join(b.site.DataDir, "files"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +308,7 @@ func (b *testBundle) kept(t *testing.T) map[vault.MediaKind][]byte {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	v := vault.New(db, keyring, files, vault.Options{})
+	v := vault.New(db, ring, files, vault.Options{})
 	rows, err := b.database(t).Query(context.Background(), "select id, kind from ekyc.media")
 	if err != nil {
 		t.Fatal(err)

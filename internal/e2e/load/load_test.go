@@ -4,7 +4,6 @@ package load
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"image"
@@ -180,11 +179,11 @@ func small(t *testing.T, up *e2e.Up, c *e2e.Client) {
 	}
 }
 
-// edge: an image that goes the whole way, to the engine and back, and is refused there by its header: it says 100 × 100 pixels, fewer than
-// are accepted, and is as long as a photograph by what stands behind it. So everything but the model is in the time: reading and
-// hashing the body, signature, replay, limits, JSON, base64, a quota reserved and given back, and the way into the engine's process.
+// edge: an image that goes the whole way, through the gate to the engine and back, and is refused there by its decoder at once. So everything but
+// decoding and the models is in the time: reading and hashing the body, signature, replay, limits, JSON, base64, the gate, a quota reserved and given
+// back, and the way into the engine's process.
 func edge(t *testing.T, c *e2e.Client, size int, rate float64, n int, target time.Duration) {
-	photograph := padded(t, size)
+	photograph := undecodable(t, size)
 	const variants = 4
 	messages := make([]*message, variants)
 	for i := range messages {
@@ -196,35 +195,31 @@ func edge(t *testing.T, c *e2e.Client, size int, rate float64, n int, target tim
 	}
 	samples := steadily(t, c, rate, n, stamps(messages))
 	d := tell(t, samples, http.StatusUnprocessableEntity)
-	if code := codeOf(samples[0].answer); code != "image_dimensions" {
+	if code := codeOf(samples[0].answer); code != "image_corrupt" {
 		t.Errorf("the image is refused with %s", code)
 	}
 	t.Logf("%.1f MB at %v/s: %s", float64(size)/1e6, rate, d)
 	within(t, "the 99th percentile", d.p99, target)
 }
 
-// padded is a JPEG file of a size: its picture is 100 pixels a side, and comments fill the rest (JPEG, ITU-T T.81, B.2.4.5). The comments do
-// not compress and stand before the picture, as large metadata does.
-func padded(t *testing.T, size int) []byte {
+// undecodable is a JPEG file of a size that the gate takes and keeps whole, and that the engine refuses as soon as it decodes: its one scan names
+// Huffman tables that it does not have (JPEG, ITU-T T.81, B.2.3).
+func undecodable(t *testing.T, size int) []byte {
 	t.Helper()
 	var picture bytes.Buffer
-	if err := jpeg.Encode(&picture, image.NewGray(image.Rect(0, 0, 100, 100)), nil); err != nil {
+	if err := jpeg.Encode(&picture, image.NewGray(image.Rect(0, 0, 240, 240)), nil); err != nil {
 		t.Fatal(err)
 	}
-	const longest = 65535
-	out := append([]byte(nil), picture.Bytes()[:2]...)
+	scan := bytes.Index(picture.Bytes(), []byte{0xff, 0xda})
+	const header = 10 // of a scan of one component, the marker included
+	out := append([]byte(nil), picture.Bytes()[:scan+header]...)
+	out[scan+6] = 0x22 // the component's tables: the third of each kind
 	noise := uint32(1)
-	for left := size - picture.Len(); left > 4; {
-		length := min(longest, left-2)
-		out = append(out, 0xff, 0xfe)
-		out = binary.BigEndian.AppendUint16(out, uint16(length))
-		for range length - 2 {
-			noise = noise*1664525 + 1013904223
-			out = append(out, byte(noise>>24))
-		}
-		left -= length + 2
+	for len(out) < size-2 {
+		noise = noise*1664525 + 1013904223
+		out = append(out, byte(noise>>24)&0x7f) // no marker
 	}
-	return append(out, picture.Bytes()[2:]...)
+	return append(out, 0xff, 0xd9)
 }
 
 // accept: POST /v1/kyc/verify with two photographs, while nobody works on the jobs and while two engines are kept busy by them.

@@ -6,17 +6,16 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
+
+	"ekyc/internal/daemontest"
 )
 
 // EICAR gives the antivirus test string (EICAR, 2003), put together so that no file of this program contains it.
@@ -30,8 +29,7 @@ type Daemon struct {
 	Directory string // everything that it writes
 
 	mutex   sync.Mutex // for what a proxy's connection may kill
-	command *exec.Cmd
-	exited  chan struct{}
+	running *daemontest.Daemon
 }
 
 // binary is where Debian's package clamav-daemon has it, which is not in the path of every user.
@@ -39,9 +37,6 @@ const binary = "/usr/sbin/clamd"
 
 // MostBytes is the largest upload that the daemon takes.
 const MostBytes = 12 << 20
-
-// startTimeout is generous: the machine of a test run may be busy with other packages.
-const startTimeout = time.Minute
 
 // Start starts a daemon, waits until it answers, and stops it with the test.
 func Start(t testing.TB) *Daemon {
@@ -109,49 +104,14 @@ func (d *Daemon) Run(t testing.TB) {
 	if err := os.Mkdir(d.spool(), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	d.command = exec.Command(binary, "--config-file", filepath.Join(d.Directory, "clamd.conf"))
-	log, err := os.Create(filepath.Join(d.Directory, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	d.command.Stdout, d.command.Stderr = log, log
-	d.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: d.nobody(t)}
-	command, started, exited := d.command, make(chan error), make(chan struct{})
-	d.exited = exited
-	go func() {
-		runtime.LockOSThread() // the death signal belongs to the thread
-		started <- command.Start()
-		if command.Process != nil {
-			command.Wait()
-		}
-		close(exited)
-	}()
-	if err := <-started; err != nil {
-		t.Fatalf("start clamd, of Debian's package clamav-daemon: %v", err)
-	}
-	for deadline := time.Now().Add(startTimeout); ; time.Sleep(10 * time.Millisecond) {
-		conn, err := net.Dial("unix", d.Address)
-		if err == nil {
-			conn.Close()
-			return
-		}
-		select {
-		case <-exited:
-		default:
-			if time.Now().Before(deadline) {
-				continue
-			}
-		}
-		said, _ := os.ReadFile(filepath.Join(d.Directory, "log"))
-		t.Fatalf("clamd does not answer: %.2000s", said)
-	}
+	command := exec.Command(binary, "--config-file", filepath.Join(d.Directory, "clamd.conf"))
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: d.nobody(t)}
+	d.running = daemontest.Run(t, command, filepath.Join(d.Directory, "log"), "unix", d.Address)
 }
 
 // Kill ends the daemon at once, as a crash would, and waits until it is gone.
 func (d *Daemon) Kill() {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	d.command.Process.Kill()
-	<-d.exited
+	d.running.Kill()
 }

@@ -89,6 +89,15 @@ func (s *Server) URL(t testing.TB) string {
 	return s.urlOf(name)
 }
 
+// Empty makes a fresh database without any tables and gives its URL; it is dropped when the test ends.
+func (s *Server) Empty(t testing.TB) string {
+	t.Helper()
+	name := fmt.Sprintf("empty_%d_%d", os.Getpid(), s.count.Add(1))
+	s.admit(t, "create database "+name)
+	t.Cleanup(func() { s.admit(t, "drop database if exists "+name+" with (force)") })
+	return s.urlOf(name)
+}
+
 // Open is URL with a pool on it.
 func (s *Server) Open(t testing.TB) *store.DB {
 	t.Helper()

@@ -39,6 +39,8 @@ export class Camera {
       return false;
     }
     this.stream = stream;
+    this.gone = new Promise((resolve) => { this.leave = resolve; });
+    for (const track of stream.getTracks()) track.addEventListener("ended", () => turn === this.turn && this.lost?.()); // not by us: stop() tells nothing
     this.face = face;
     this.shape = SHAPES[subject];
     this.video.srcObject = stream;
@@ -51,6 +53,7 @@ export class Camera {
 
   close() {
     this.turn += 1;
+    this.leave?.();
     clearInterval(this.looking);
     this.stream?.getTracks().forEach((track) => track.stop());
     this.stream = null;
@@ -136,20 +139,22 @@ export class Camera {
     });
   }
 
-  /** Waits for a picture that the camera has not shown yet. */
+  /** Waits for a picture that the camera has not shown yet, or for its end, after which there is none. */
   fresh() {
-    return new Promise((resolve) => {
+    return Promise.race([this.gone, new Promise((resolve) => {
       if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(() => resolve());
       else requestAnimationFrame(() => resolve());
-    });
+    })]);
   }
 
-  /** Takes a number of different frames with a pause between them, oldest first. */
+  /** Takes a number of different frames with a pause between them, oldest first; fewer where the camera is closed or opened anew meanwhile. */
   async record(count, pause) {
     const frames = [];
+    const { turn } = this;
     let next = performance.now();
-    for (let i = 0; i < count && this.stream; i++) {
+    for (let i = 0; i < count && this.stream && turn === this.turn; i++) {
       await this.fresh();
+      if (turn !== this.turn) break;
       frames.push(await this.take());
       next += pause;
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - performance.now())));

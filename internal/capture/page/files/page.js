@@ -15,8 +15,11 @@ const ACTION_FRAMES = 9;
 const ACTION_PAUSE = 300;
 /** The part of an action's frames for the way back to looking straight. */
 const RETURN = 1 / 3;
-/** A picture that the service takes (bytes, pixels); larger files are made smaller here. */
+/** A picture that the service takes (types, bytes, pixels, pixels a side); other files that the browser can read are coded anew here, and smaller. */
+const TAKEN = ["image/jpeg", "image/png", "image/webp"];
 const MOST_BYTES = 9_500_000;
+const MOST_PIXELS = 40_000_000;
+const MOST_SIDE = 12_000;
 const LARGE_SIDE = 4000;
 const LEAST_SIDE = 200;
 /** Hints are said to those who listen no more often than this. */
@@ -152,17 +155,23 @@ async function shoot() {
   complain(null);
   if (step !== "selfie") return taken(step);
   camera.rest();
+  const { turn } = camera;
+  let frames;
   try {
-    state.pictures.selfie = setup.challenge ? await perform() : await film();
+    frames = setup.challenge ? await perform(turn) : await film();
   } catch (fault) {
-    return refused(fault, () => picture("selfie"));
+    return camera.turn === turn ? refused(fault, () => picture("selfie")) : undefined;
   }
-  if (state.step !== "selfie" || state.pictures.selfie.length < 2) {
-    delete state.pictures.selfie;
-    return undefined;
-  }
+  if (camera.turn !== turn) return undefined; // it was closed or opened anew meanwhile
+  state.pictures.selfie = frames;
   return next();
 }
+
+/** Another program or the telephone has taken the camera away: what was being recorded is no use, and the person begins that picture again. */
+camera.lost = () => {
+  complain("error_camera");
+  picture(state.step);
+};
 
 /** A document's picture has become good, or the button was pressed; whichever is first. */
 async function taken(step) {
@@ -186,7 +195,7 @@ async function film() {
 }
 
 /** Has the person perform the actions of a challenge, and gives the frames. */
-async function perform() {
+async function perform(turn) {
   const challenge = await ask("POST", "/challenge");
   state.challenge = challenge.challenge_id;
   const each = Math.min(ACTION_FRAMES, Math.floor((MOST_FRAMES - 2) / challenge.actions.length));
@@ -195,6 +204,7 @@ async function perform() {
   await new Promise((resolve) => setTimeout(resolve, 1000)); // to read it
   const frames = await camera.record(1, ACTION_PAUSE);
   for (const action of challenge.actions) {
+    if (camera.turn !== turn) break; // whoever opened it gives the hints now
     hint(`action_${action}`, true);
     frames.push(...await camera.record(each - back, ACTION_PAUSE));
     hint("action_straight", true);
@@ -229,7 +239,8 @@ async function choose() {
     complain("file_small");
     return;
   }
-  const blob = file.size > MOST_BYTES ? await smaller(image) : file;
+  const fits = TAKEN.includes(file.type) && file.size <= MOST_BYTES && image.width * image.height <= MOST_PIXELS && Math.max(image.width, image.height) <= MOST_SIDE;
+  const blob = fits ? file : await smaller(image);
   image.close();
   state.pictures[step] = step === "selfie" ? [blob] : blob;
   if (step === "selfie") state.challenge = null;
@@ -328,12 +339,13 @@ async function outcome() {
 
 /** Says what went wrong, and goes on where it can be mended. */
 function refused(fault, otherwise) {
-  const code = fault instanceof Refusal ? fault.code : "network";
+  const slow = fault.code === "request_timeout"; // the line, and not the service
+  const code = fault instanceof Refusal && !slow ? fault.code : "network";
   if (code === "gone" || code === "not_found") {
     location.reload(); // which shows the page that says so
     return;
   }
-  const step = fieldOf[fault.field];
+  const step = fieldOf[fault.field?.replace(/\/\d+$/, "")]; // of frames, the service names the one that it refuses
   if (code === "challenge_invalid") {
     complain("error_challenge");
     retake("selfie");

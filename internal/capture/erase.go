@@ -1,0 +1,91 @@
+package capture
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ekyc"
+)
+
+// EraseSubject forgets what links hold of a subject, in the erasure's transaction: the consents of those that became its jobs, and the open ones
+// that were made for its reference, whose hash is that of vault.RefHash and nil where it has none; these cannot be used any more. Links that were made after until,
+// where it is given, are somebody else's. It gives the number of links and the challenges that their pages were given.
+func (s *Service) EraseSubject(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, jobs []ekyc.ID, refHash []byte, until *time.Time) (erased int, challenges []ekyc.ID, err error) {
+	const ours = ` and (@until::timestamptz is null or created_at <= @until)`
+	type link struct {
+		ID        ekyc.ID
+		Request   []byte // of one from before hashes were noted: what was asked for tells whether it is for the subject
+		Challenge *ekyc.ID
+	}
+	var links []link
+	for _, condition := range []string{
+		`job_id = any(@jobs) and (consent is not null or challenge is not null)`,
+		`state = 'open' and ref_hash = @ref` + ours,
+		`state = 'open' and ref_hash is null and @ref::bytea is not null` + ours,
+	} {
+		rows, err := tx.Query(ctx, `select id, case when state = 'open' and ref_hash is null then request end as request, challenge from capture
+			where tenant_id = @tenant and environment = @environment and `+condition+` order by id`,
+			pgx.NamedArgs{"tenant": scope.Tenant, "environment": scope.Environment, "jobs": jobs, "ref": refHash, "until": until})
+		if err != nil {
+			return 0, nil, fmt.Errorf("find a subject's links: %w", err)
+		}
+		found, err := pgx.CollectRows(rows, pgx.RowToStructByName[link])
+		if err != nil {
+			return 0, nil, fmt.Errorf("find a subject's links: %w", err)
+		}
+		links = append(links, found...)
+	}
+	var ids []ekyc.ID
+	for _, l := range links {
+		if l.Request != nil {
+			mine, err := s.isFor(ctx, tx, scope, l.ID, l.Request, refHash)
+			if err != nil {
+				return 0, nil, err
+			}
+			if !mine {
+				continue
+			}
+		}
+		ids = append(ids, l.ID)
+		if l.Challenge != nil {
+			challenges = append(challenges, *l.Challenge)
+		}
+	}
+	_, err = tx.Exec(ctx, `update capture set consent = null, challenge = null, request = null, ref_hash = null, state = case when state = 'open' then 'expired' else state end
+		where tenant_id = $1 and environment = $2 and id = any($3)`, scope.Tenant, scope.Environment, ids)
+	if err != nil {
+		return 0, nil, fmt.Errorf("forget a subject's links: %w", err)
+	}
+	return len(ids), challenges, nil
+}
+
+// isFor says whether a link was made for the subject of a reference. One that does not open can become nobody's job either, and holds up no erasure.
+func (s *Service) isFor(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.ID, sealed, refHash []byte) (bool, error) {
+	text, err := s.vault.Open(ctx, tx, scope, "", requestOf(id), sealed)
+	if ekyc.CodeOf(err) == ekyc.ErrInternal {
+		slog.ErrorContext(ctx, "what a link asks for does not open; an erasure has passed it over", "capture", id, "error.message", err.Error())
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("open what a link asks for: %w", err)
+	}
+	hash, err := s.refHash(ctx, tx, scope, text)
+	return bytes.Equal(hash, refHash), err
+}
+
+// refHash is the hash of the reference of the subject that a link is asked for; empty where it names nobody.
+func (s *Service) refHash(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, request []byte) ([]byte, error) {
+	var asked struct {
+		SubjectRef string `json:"subject_ref"`
+	}
+	if err := json.Unmarshal(request, &asked); err != nil || asked.SubjectRef == "" {
+		return []byte{}, nil
+	}
+	return s.vault.RefHash(ctx, tx, scope, asked.SubjectRef)
+}

@@ -1,0 +1,5 @@
+-- +goose Up
+grant delete on challenge to ekyc_service;
+
+-- +goose Down
+revoke delete on challenge from ekyc_service;
