@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +24,8 @@ const takenUpWithin = 30 * time.Second
 func TestWorkersAreKilledAtRandomPoints(t *testing.T) {
 	t.Parallel()
 	l, _ := setup(t, 1, "--engines", "1")
-	flags := []string{"--engines", "1", "--jobs", "4"} // places are free for what is taken up again
+	const most = 8 // under way: one worker has places for all of them, so that what is taken up again waits for none
+	flags := []string{"--engines", "1", "--jobs", strconv.Itoa(most)}
 	workers := []*e2e.Process{l.site.StartWorker(t, flags...), l.site.StartWorker(t, flags...)}
 	w := watch(t, l)
 	over := make(chan struct{})
@@ -34,7 +36,7 @@ func TestWorkersAreKilledAtRandomPoints(t *testing.T) {
 			case <-over:
 				return
 			default:
-				l.load(t, "round-"+time.Now().Format("150405.000"), 1, 10)
+				l.load(t, "round-"+time.Now().Format("150405.000"), 1, most)
 			}
 		}
 	})
