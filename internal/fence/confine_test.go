@@ -152,7 +152,7 @@ func TestAConfinedChildReachesNothing(t *testing.T) {
 // TestTheSecondLifeIsStillAChild: the new beginning keeps the limits, the environment and the connection, and the pool's grip.
 func TestTheSecondLifeIsStillAChild(t *testing.T) {
 	t.Parallel()
-	p, _ := setup(t, Options{Children: 1, Timeout: time.Second, MaxWait: time.Minute, Env: []string{roleVariable + "=confined"}})
+	p, _ := setup(t, Options{Children: 1, Timeout: 5 * time.Second, MaxWait: time.Minute, Env: []string{roleVariable + "=confined"}})
 	s, err := p.Enrol(t.Context(), []byte("environment"))
 	if err != nil || strings.Contains(s.Embedding.Model, secretVariable) {
 		t.Errorf("the environment: %v", err)

@@ -100,6 +100,14 @@ func (f *faulty) Enrol(ctx context.Context, photo []byte) (*engine.FaceSample, e
 	f.calls++
 	said := string(photo)
 	command, rest, _ := strings.Cut(said, " ")
+	if command == "begin" { // tell by a file that the work has begun, and then do the rest
+		mark, order, _ := strings.Cut(rest, " ")
+		if err := os.WriteFile(mark, nil, 0o600); err != nil {
+			return nil, err
+		}
+		said = order
+		command, rest, _ = strings.Cut(said, " ")
+	}
 	switch command {
 	case "sleep":
 		d, err := time.ParseDuration(rest)
@@ -181,7 +189,7 @@ func breakDown(how string, conn net.Conn) {
 	case "hang":
 		time.Sleep(time.Hour)
 	case "cling": // to the connection, past the own death
-		holder := exec.Command("sleep", "20")
+		holder := exec.Command("sleep", "60")
 		file, err := conn.(interface{ File() (*os.File, error) }).File()
 		if err != nil {
 			panic(err)
@@ -254,7 +262,7 @@ func playLeaks() error {
 		return fmt.Errorf("a closed pool answers %v", err)
 	}
 	left := 0
-	for range 1000 {
+	for range 6000 { // a minute
 		if left = runtime.NumGoroutine() - before; left <= 0 && len(childrenOf(os.Getpid())) == 0 {
 			return nil
 		}

@@ -52,6 +52,19 @@ func eventually(t testing.TB, what string, holds func() bool) {
 // however busy the machine is.
 func TestAFaultCostsItsOwnRequest(t *testing.T) {
 	t.Parallel()
+	var s Stats
+	for range 3 {
+		// What a child died of is seen while it dies. Where the pool gets no processor for a second meanwhile, a crash is taken for another fault:
+		// such a round is void.
+		if s = breakAll(t); s.OverMemory == 2 && s.Faulty == 4 && s.Crashed == 8 || t.Failed() {
+			return
+		}
+	}
+	t.Errorf("deaths: %+v", s)
+}
+
+func breakAll(t *testing.T) Stats {
+	t.Helper()
 	p, _ := setup(t, Options{Children: 3, Timeout: time.Minute, MaxWaiting: 1000, MaxWait: 5 * time.Minute})
 	const clients, each = 6, 40
 	broken := int64(0)
@@ -84,9 +97,11 @@ func TestAFaultCostsItsOwnRequest(t *testing.T) {
 	if s.Failed != broken || s.Retried != broken || s.Answered != clients*each {
 		t.Errorf("%d failed, %d tried again, %d answered", s.Failed, s.Retried, s.Answered)
 	}
-	if s.TimedOut != 0 || s.OverMemory != 2 || s.Faulty != 4 || s.Crashed != 8 {
+	if s.TimedOut != 0 || s.OverMemory+s.Faulty+s.Crashed != 2*broken {
 		t.Errorf("deaths: %+v", s)
 	}
+	p.Close()
+	return s
 }
 
 // TestWorkThatDoesNotEndIsEnded: also where the connection stays open after the process was killed, as it does while the system holds it.
@@ -95,13 +110,13 @@ func TestWorkThatDoesNotEndIsEnded(t *testing.T) {
 	for _, fault := range []string{"hang", "cling"} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
-			p, _ := setup(t, Options{Children: 1, Timeout: time.Second, MaxWait: time.Minute})
-			start := time.Now()
+			var worked time.Duration // without the wait for the second child
+			p, _ := setup(t, Options{Children: 1, Timeout: time.Second, MaxWait: time.Minute, Observe: func(o Observation) { worked = o.Worked }})
 			if _, err := p.Enrol(t.Context(), []byte(fault)); ekyc.CodeOf(err) != ekyc.ErrTimeout {
 				t.Errorf("told as %v", err)
 			}
-			if took := time.Since(start); took > 15*time.Second { // the connection is held for 20
-				t.Errorf("told after %v", took)
+			if worked > 45*time.Second { // the connection is held for 60
+				t.Errorf("told after %v", worked)
 			}
 			eventually(t, "recovery", func() bool { s := p.Stats(); return s.Ready == 1 && s.Started == 3 })
 			if s := p.Stats(); s.TimedOut != 2 || s.Failed != 1 || s.Retried != 1 || s.Busy != 0 {
@@ -113,7 +128,7 @@ func TestWorkThatDoesNotEndIsEnded(t *testing.T) {
 
 func TestAClosedPoolIsNobodysFault(t *testing.T) {
 	t.Parallel()
-	p, _ := setup(t, Options{Children: 1})
+	p, _ := setup(t, Options{Children: 1, MaxWait: time.Minute})
 	var group sync.WaitGroup
 	for _, e := range []Engine{p, p.Background()} { // one is worked on, the other waits
 		group.Go(func() {
@@ -176,33 +191,55 @@ func TestErrorsCrossTheFence(t *testing.T) {
 func TestACancelledCallerLeavesAtOnce(t *testing.T) {
 	t.Parallel()
 	p, _ := setup(t, Options{Children: 1})
-	first, err := p.Enrol(t.Context(), []byte("hello"))
-	if err != nil {
-		t.Fatal(err)
+	hello := func() string {
+		t.Helper()
+		s, err := p.Background().Enrol(t.Context(), []byte("hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pidOf(s)
 	}
-	leave := func(said string) {
-		ctx, stop := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	leave := func(said string) { // when the child is at it
+		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		if _, err := p.Enrol(ctx, []byte(said)); ekyc.CodeOf(err) != ekyc.ErrCancelled {
+		mark := filepath.Join(t.TempDir(), "mark")
+		left := make(chan error, 1)
+		go func() {
+			_, err := p.Enrol(ctx, []byte("begin "+mark+" "+said))
+			left <- err
+		}()
+		eventually(t, "the child is at it", func() bool { _, err := os.Stat(mark); return err == nil })
+		stop()
+		if err := <-left; ekyc.CodeOf(err) != ekyc.ErrCancelled {
 			t.Errorf("%s: %v", said, err)
 		}
 	}
-	leave("sleep 1h")
-	second, err := p.Background().Enrol(t.Context(), []byte("hello"))
-	if err != nil || pidOf(second) != pidOf(first) {
-		t.Errorf("a child that stopped by itself was replaced: %v", err)
+	// A child has two seconds to stop. A machine that gives the child or the test no processor for so long makes a round void.
+	rounds := func(what string, holds func() bool) {
+		for range 3 {
+			if holds() {
+				return
+			}
+		}
+		t.Errorf("%s: %+v", what, p.Stats())
 	}
-	leave("hang")
-	if s := p.Stats(); s.Busy != 1 || s.Strayed != 0 {
-		t.Errorf("the caller left after the child had ended: %+v", s)
-	}
-	third, err := p.Background().Enrol(t.Context(), []byte("hello"))
-	if err != nil || pidOf(third) == pidOf(first) {
-		t.Errorf("a child that did not stop was not replaced: %v", err)
-	}
-	if s := p.Stats(); s.Strayed != 1 || s.Crashed != 0 || s.Retried != 0 {
-		t.Errorf("%+v", s)
-	}
+	rounds("a child that stopped by itself was replaced", func() bool {
+		first := hello()
+		leave("sleep 1h")
+		return hello() == first
+	})
+	rounds("the caller left after the child had ended", func() bool {
+		first, before := hello(), p.Stats().Strayed
+		leave("hang")
+		s := p.Stats()
+		if hello() == first {
+			t.Error("a child that did not stop was not replaced")
+		}
+		if now := p.Stats(); now.Strayed != before+1 || now.Crashed != 0 || now.Retried != 0 {
+			t.Errorf("%+v", now)
+		}
+		return s.Busy == 1 && s.Strayed == before
+	})
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	if _, err := p.Enrol(ctx, []byte("hello")); ekyc.CodeOf(err) != ekyc.ErrCancelled {

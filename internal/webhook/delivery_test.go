@@ -64,17 +64,20 @@ func TestTheFirstRetryComesAfterFiveSeconds(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	r := newReceiver(t, func(n int, w http.ResponseWriter) {
-		if n == 1 {
+		if n%2 == 1 {
 			w.WriteHeader(http.StatusBadGateway)
 		}
 	})
 	b.endpoint(webhook.EndpointInput{URL: r.URL})
-	b.publish(webhook.Event{Type: webhook.KYCCompleted, Data: 1})
-	first, second := r.next(), r.next()
-	wait := second.at.Sub(first.at)
-	if wait < 4500*time.Millisecond || wait > 9*time.Second {
-		t.Errorf("the first retry came after %s", wait)
-	}
+	prompt(t, 9*time.Second, func() time.Duration {
+		b.publish(webhook.Event{Type: webhook.KYCCompleted, Data: 1})
+		first, second := r.next(), r.next()
+		wait := second.at.Sub(first.at)
+		if wait < 4500*time.Millisecond {
+			t.Errorf("the first retry came after %s", wait)
+		}
+		return wait
+	})
 }
 
 func TestAfterTheScheduleADeliveryIsADeadLetterAndCanBeSentAgain(t *testing.T) {
@@ -230,7 +233,9 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 
 func TestSlowReceiversAreGivenUp(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *webhook.Options) { o.Timeout = 500 * time.Millisecond })
+	const timeout = 2 * time.Second // for an answer to begin, also on a busy machine
+	const least, most = 1600, float64(10 * timeout / time.Millisecond)
+	b := setup(t, func(o *webhook.Options) { o.Timeout = timeout })
 	end := make(chan struct{})
 	silent := newReceiver(t, func(int, http.ResponseWriter) { <-end })
 	dripping := newReceiver(t, func(_ int, w http.ResponseWriter) {
@@ -249,11 +254,11 @@ func TestSlowReceiversAreGivenUp(t *testing.T) {
 	b.endpoint(webhook.EndpointInput{URL: dripping.URL, Types: []string{webhook.KYCReviewed}})
 	id, _ := b.publish(webhook.Event{Type: webhook.KYCFailed, Data: 1})
 	if d := b.detail(id, webhook.Retrying); d.Failure != webhook.FailureTimeout || d.StatusCode != 0 ||
-		d.Log[0].DurationMS < 400 || d.Log[0].DurationMS > 5000 {
+		d.Log[0].DurationMS < least || d.Log[0].DurationMS > most {
 		t.Errorf("no answer: %+v", d)
 	}
 	id, _ = b.publish(webhook.Event{Type: webhook.KYCReviewed, Data: 1})
-	if d := b.detail(id, webhook.Delivered); d.Log[0].DurationMS > 5000 || !strings.HasPrefix(d.Log[0].Body, "drip drip") {
+	if d := b.detail(id, webhook.Delivered); d.Log[0].DurationMS > most || !strings.HasPrefix(d.Log[0].Body, "drip drip") {
 		t.Errorf("an answer without end: %+v", d)
 	}
 }
@@ -271,17 +276,20 @@ func TestOneTenantsSlowServerDoesNotDelayOthers(t *testing.T) {
 	b.eventually("the slow server holds what it may", func() bool { return slow.count() == 16 })
 	b.scope = newScope()
 	b.endpoint(webhook.EndpointInput{URL: fast.URL})
-	_, committed := b.publish(webhook.Event{Type: webhook.KYCFailed, Data: 1})
-	if wait := fast.next().at.Sub(committed); wait > 3*time.Second {
-		t.Errorf("the other tenant waited %s", wait)
-	}
+	prompt(t, 3*time.Second, func() time.Duration {
+		_, committed := b.publish(webhook.Event{Type: webhook.KYCFailed, Data: 1})
+		return fast.next().at.Sub(committed)
+	})
 	if n := slow.count(); n != 16 {
 		t.Errorf("%d requests at once", n)
 	}
-	var overdue int
-	err := b.owner.QueryRow(t.Context(), `select count(*) from ekyc.webhook_delivery
-		where lease_until is null and next_attempt_at < now() - interval '10 seconds'`).Scan(&overdue)
-	if err != nil || overdue != 0 { // what was turned away is planned anew
-		t.Errorf("%d deliveries look lost, %v", overdue, err)
-	}
+	b.eventually("no delivery looks lost", func() bool { // what was turned away is planned anew
+		var overdue int
+		err := b.owner.QueryRow(t.Context(), `select count(*) from ekyc.webhook_delivery
+			where lease_until is null and next_attempt_at < now() - interval '10 seconds'`).Scan(&overdue)
+		if err != nil {
+			t.Error(err)
+		}
+		return overdue == 0
+	})
 }

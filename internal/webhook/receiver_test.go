@@ -42,21 +42,26 @@ func TestADeadCallbackHostSlowsNoOther(t *testing.T) {
 	t.Cleanup(func() { close(end) })
 	b.publish(webhook.Event{Type: webhook.KYCFailed, Data: 1, CallbackURL: dead.URL})
 	b.eventually("the dead host is known to be slow", func() bool { return len(b.deliveries(webhook.Filter{Status: webhook.Retrying})) == 1 })
-	for range 12 {
-		b.publish(webhook.Event{Type: webhook.KYCFailed, Data: 1, CallbackURL: dead.URL + "/another"})
-	}
-	b.eventually("the dead host holds what it may", func() bool { return dead.count() >= 5 })
-	_, committed := b.publish(webhook.Event{Type: webhook.KYCFailed, Data: 1, CallbackURL: alive.URL})
-	if wait := alive.next().at.Sub(committed); wait > 700*time.Millisecond {
-		t.Errorf("the callback to another host waited %s", wait)
-	}
+	prompt(t, 700*time.Millisecond, func() time.Duration {
+		before := dead.count()
+		for range 12 {
+			b.publish(webhook.Event{Type: webhook.KYCFailed, Data: 1, CallbackURL: dead.URL + "/another"})
+		}
+		b.eventually("the dead host holds what it may", func() bool { return dead.count() >= before+4 })
+		id, committed := b.publish(webhook.Event{Type: webhook.KYCFailed, Data: 1, CallbackURL: alive.URL})
+		got := alive.next()
+		for got.header.Get("webhook-id") != string(id) { // the former round's was repeated
+			got = alive.next()
+		}
+		return got.at.Sub(committed)
+	})
 	u, err := url.Parse(alive.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var named int
 	err = b.owner.QueryRow(t.Context(), `select (select count(*) from ekyc.webhook_delivery d where d::text like $1)
-		+ (select count(*) from river.river_job j where j::text like $1)`, "%"+u.Port()+"%").Scan(&named)
+		+ (select count(*) from river.river_job j where j::text like $1)`, "%:"+u.Port()+"%").Scan(&named) // the colon: the digits alone are in clocks and hashes
 	if err != nil || named != 0 {
 		t.Errorf("%d rows name the host, %v", named, err)
 	}
