@@ -94,7 +94,7 @@ func TestTheEndOfResultsIsKilledBetweenAnyTwoWrites(t *testing.T) {
 		}
 		told("killed")
 		// Until the database has seen that the child is gone, its locks make others pass over what it had begun with.
-		for deadline := time.Now().Add(10 * time.Second); heldOf(t, owner, j) > 0 && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); heldOf(t, owner, j) > 0 && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 			sweepAll(t, p)
 		}
 		told("swept")

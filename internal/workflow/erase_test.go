@@ -128,7 +128,7 @@ func TestAnErasureStopsAJobThatRuns(t *testing.T) {
 func TestErasingAndFinishingExcludeEachOther(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := w.start(t, &synthetic{}, swift(), 2)
+	p := w.start(t, &synthetic{duration: 10 * time.Millisecond}, swift(), 2)
 	scope := newScope()
 	endpoint(t, p, scope)
 	ends := map[Status]int{}

@@ -22,6 +22,7 @@ func TestNoLeaseOutlivesItsWork(t *testing.T) {
 	t.Run("a panic", func(t *testing.T) {
 		t.Parallel()
 		o := swift()
+		o.Lease = 5 * time.Second
 		var panicked atomic.Bool
 		o.Backoff = func(int) time.Duration {
 			if panicked.CompareAndSwap(false, true) {
@@ -38,7 +39,7 @@ func TestNoLeaseOutlivesItsWork(t *testing.T) {
 	t.Run("a hang", func(t *testing.T) {
 		t.Parallel()
 		o := swift()
-		o.JobTimeout = 200 * time.Millisecond
+		o.JobTimeout, o.Lease = 4*time.Second, 5*time.Second // the other attempt is to come to its end
 		hung := make(chan struct{})
 		e := &synthetic{}
 		e.before = func(_ context.Context, name part, _ []byte) error {
@@ -116,7 +117,6 @@ func TestWaitingForAnEngineIsNoFailure(t *testing.T) {
 					return nil
 				}
 				away.Store(true)
-				time.AfterFunc(time.Second, func() { away.Store(false) })
 				if closed {
 					return ekyc.Errorf(ekyc.ErrCancelled, "the vision engine is shutting down").Because(fence.ErrClosed)
 				}
@@ -124,11 +124,17 @@ func TestWaitingForAnEngineIsNoFailure(t *testing.T) {
 				return ekyc.Errorf(ekyc.ErrCancelled, "stopped").Because(ctx.Err())
 			}
 			o := swift()
-			o.MaxAttempts, o.JobTimeout = 1, 500*time.Millisecond
+			o.MaxAttempts, o.JobTimeout = 1, 4*time.Second // the other attempt is to come to its end
 			o.Ready = func() bool { return !away.Load() }
 			p := newWorld(t).start(t, e, o, 1)
 			scope := newScope()
-			if j := await(t, p, scope, submit(t, p, submission(scope)).ID, Completed); j.Attempt != 2 {
+			id := submit(t, p, submission(scope)).ID
+			eventually(t, "the job waits for the engine", func() bool {
+				j, err := p.Get(t.Context(), scope, id)
+				return err == nil && away.Load() && j.Status == Queued && j.Attempt == 1
+			})
+			away.Store(false)
+			if j := await(t, p, scope, id, Completed); j.Attempt != 2 {
 				t.Errorf("%d attempts", j.Attempt)
 			}
 		})
