@@ -3,7 +3,6 @@ package admission_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	mathrand "math/rand/v2"
 	"os"
 	"sync"
@@ -277,10 +276,7 @@ func TestLimitsAndReplayOutliveAKill(t *testing.T) {
 	t.Cleanup(func() { os.RemoveAll(directory) })
 	os.Chmod(directory, 0o755)
 	start := func() *store.Private {
-		p, err := store.StartPrivate(t.Context(), directory+"/db", slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := storetest.StartPrivate(t, directory+"/db")
 		t.Cleanup(func() { p.Close() })
 		return p
 	}
@@ -337,7 +333,8 @@ func TestAFrozenProcessIsPushedAside(t *testing.T) {
 	if _, err := b.admits[0].Admit(t.Context(), c.request()); err != nil {
 		t.Fatal(err)
 	}
-	locked, frozen := make(chan struct{}), make(chan error)
+	locked, pushed, frozen := make(chan struct{}), make(chan struct{}), make(chan error)
+	start := time.Now() // the row is held from later on
 	go func() {
 		frozen <- b.dbs[1].AsSystem(context.Background(), func(ctx context.Context, tx pgx.Tx) error {
 			defer close(locked)
@@ -348,15 +345,15 @@ func TestAFrozenProcessIsPushedAside(t *testing.T) {
 				return err
 			}
 			locked <- struct{}{}
-			time.Sleep(6 * time.Second)
+			<-pushed
 			return nil
 		})
 	}()
 	<-locked
-	start := time.Now()
 	if o, err := b.admits[0].Admit(t.Context(), c.request()); err != nil || o.Windows[0].Remaining != 58 || time.Since(start) < time.Second {
 		t.Errorf("after %v: %+v, %v", time.Since(start), o, err)
 	}
+	close(pushed)
 	if err := <-frozen; err == nil {
 		t.Error("the frozen transaction was committed")
 	}

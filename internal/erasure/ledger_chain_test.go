@@ -221,8 +221,8 @@ func TestALedgerThatHangsHoldsNobodyElseUp(t *testing.T) {
 		})
 	}
 	<-ledger.asked
-	time.Sleep(300 * time.Millisecond) // the others have come as well
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	time.Sleep(300 * time.Millisecond)                              // the others have come as well
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // the ledger hangs until it is let go
 	defer cancel()
 	if err := p.db.AsSystem(ctx, func(ctx context.Context, tx pgx.Tx) error { _, err := tx.Exec(ctx, `select 1`); return err }); err != nil {
 		t.Errorf("another's work: %v", err)

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/binary"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -129,10 +130,16 @@ func TestNoFileKeepsTheGateLong(t *testing.T) {
 		for name, data := range map[string][]byte{
 			"behind": append(bytes.Clone(photo), tail...), "before": slices.Concat(photo[:2], tail, photo[2:]), "inside": slices.Concat(photo[:len(photo)-2], tail, photo[len(photo)-2:]),
 		} {
-			start := time.Now()
-			gate.Clean(data, small)
-			if took := time.Since(start); took > most {
-				t.Errorf("%q %s the picture: %s", pattern, name, took)
+			best := time.Duration(math.MaxInt64)
+			for range 3 { // what else the machine does can only make it longer
+				start := time.Now()
+				gate.Clean(data, small)
+				if best = min(best, time.Since(start)); best <= most {
+					break
+				}
+			}
+			if best > most {
+				t.Errorf("%q %s the picture: %s", pattern, name, best)
 			}
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -193,10 +192,7 @@ func TestPrivateServerSurvivesKill(t *testing.T) {
 	t.Cleanup(func() { os.RemoveAll(directory) })
 	os.Chmod(directory, 0o755)
 	start := func() (*store.Private, *store.DB) {
-		p, err := store.StartPrivate(t.Context(), directory+"/db", slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := storetest.StartPrivate(t, directory+"/db")
 		if err := store.Migrate(t.Context(), p.URL(), things); err != nil {
 			t.Fatal(err)
 		}

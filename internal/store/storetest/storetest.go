@@ -72,6 +72,20 @@ func (s *Server) Close() {
 	os.RemoveAll(s.directory)
 }
 
+// StartPrivate starts a server on a directory, also again after its kill: what is left of one that was killed is given the time to go.
+func StartPrivate(t testing.TB, directory string) *store.Private {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		p, err := store.StartPrivate(context.Background(), directory, slog.New(slog.DiscardHandler))
+		if err == nil {
+			return p
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("start the server: %v", err)
+		}
+	}
+}
+
 // Private is the server itself, for tests that kill it.
 func (s *Server) Private() *store.Private { return s.private }
 
@@ -146,7 +160,7 @@ func (s *Server) admit(t testing.TB, statement string) {
 		t.Fatal(err)
 	}
 	defer conn.Close(ctx)
-	for range 50 {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 		if _, err = conn.Exec(ctx, statement); err == nil {
 			return
 		}
