@@ -98,7 +98,7 @@ func TestSequencersKilledWhileOthersWrite(t *testing.T) {
 		child := killtest.Start(t, "sequence on", b.order())
 		// At any moment, but not before it has come to work: on a busy machine that takes its time.
 		const places = `select coalesce(max(size), 0) from audit_checkpoint`
-		for before, late := b.number(places), time.Now().Add(5*time.Second); b.number(places) == before && time.Now().Before(late); {
+		for before, late := b.number(places), time.Now().Add(time.Minute); b.number(places) == before && time.Now().Before(late); {
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(rand.N(100 * time.Millisecond))

@@ -30,7 +30,7 @@ const (
 	completing = "completing" // work and answer are written and not yet committed
 	committed  = "committed"
 
-	crashLease = time.Second
+	crashLease = 5 * time.Second // a process that lives keeps it, also on a busy machine
 )
 
 // crash is the program that is killed. The stage is also the key, so that one database serves all.
@@ -93,7 +93,7 @@ func (b *bundle) kill(stage string, before func()) {
 // awaitClaim repeats a request until the killed one's lease has run out.
 func (p *process) awaitClaim(key string) *idempotency.Claim {
 	p.b.t.Helper()
-	for deadline := time.Now().Add(20 * crashLease); time.Now().Before(deadline); time.Sleep(crashLease / 20) {
+	for deadline := time.Now().Add(time.Minute + crashLease); time.Now().Before(deadline); time.Sleep(crashLease / 20) {
 		if c, answer, err := p.begin(context.Background(), key); c != nil {
 			return c
 		} else if answer != nil || ekyc.CodeOf(err) != ekyc.ErrIdempotencyInProgress {

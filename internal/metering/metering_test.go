@@ -396,6 +396,15 @@ func TestBrokenConnectionsLeaveNoUnitsBehind(t *testing.T) {
 	b := setup(t)
 	e := plan(units{ekyc.ModuleOCR: 1000})
 	owner := storetest.Owner(t, b.url)
+	begun := time.Now()
+	id, err := b.reserve(0, metering.Reserve{Units: one(ekyc.ModuleOCR), Entitlement: e, Expires: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.commit(0, id, one(ekyc.ModuleOCR), metering.Source{RequestKey: "first"}); err != nil {
+		t.Fatal(err)
+	}
+	pause := max(3*time.Millisecond, time.Since(begun)/4) // so that some come through, however slow the machine is
 	stop := make(chan struct{})
 	killed := make(chan error)
 	go func() {
@@ -405,7 +414,7 @@ func TestBrokenConnectionsLeaveNoUnitsBehind(t *testing.T) {
 			select {
 			case <-stop:
 				done = true
-			case <-time.After(3 * time.Millisecond):
+			case <-time.After(pause):
 			}
 		}
 		killed <- err

@@ -93,7 +93,9 @@ func (s *nameServer) resolver() *net.Resolver {
 func TestMailRoutes(t *testing.T) {
 	t.Parallel()
 	server := startNameServer(t)
-	c := New(Options{MXEnabled: true, Resolver: server.resolver(), Timeout: 300 * time.Millisecond})
+	const limit = 300 * time.Millisecond
+	patient := New(Options{MXEnabled: true, Resolver: server.resolver(), Timeout: time.Minute})
+	hurried := New(Options{MXEnabled: true, Resolver: server.resolver(), Timeout: limit})
 	for _, x := range []struct {
 		label      string
 		want       ekyc.CheckStatus
@@ -113,6 +115,10 @@ func TestMailRoutes(t *testing.T) {
 	} {
 		t.Run(x.label, func(t *testing.T) {
 			t.Parallel()
+			c := patient
+			if x.label == "silent" {
+				c = hurried
+			}
 			began := time.Now()
 			got := check(t, run(t, c, Input{Email: "a@" + x.label + ".ekyc-domain.net"}), CheckEmailMX)
 			if got.Status != x.want {
@@ -121,8 +127,8 @@ func TestMailRoutes(t *testing.T) {
 			if x.route != "" && (got.Evidence["route"] != x.route || got.Evidence["exchangers"] != x.exchangers) {
 				t.Errorf("evidence %v, want %s and %d", got.Evidence, x.route, x.exchangers)
 			}
-			if took := time.Since(began); took > 3*time.Second {
-				t.Errorf("it took %v with a time limit of 300 ms", took)
+			if took := time.Since(began); c == hurried && took > 8*time.Second { // without a limit two attempts take ten
+				t.Errorf("it took %v with a time limit of %v", took, limit)
 			}
 		})
 	}
@@ -143,7 +149,7 @@ func TestNoTrafficWhenDisabledOrNeedless(t *testing.T) {
 func TestAnswersAreRemembered(t *testing.T) {
 	t.Parallel()
 	server := startNameServer(t)
-	lookup := newMailLookup(server.resolver(), time.Second)
+	lookup := newMailLookup(server.resolver(), time.Minute)
 	clock := at
 	lookup.now = func() time.Time { return clock }
 	asked := func(domain string) bool {

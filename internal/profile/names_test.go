@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -81,9 +82,13 @@ func nameParts(s string) (given, surname, full string) {
 func TestHostileNamesTakeLittleTime(t *testing.T) {
 	t.Parallel()
 	alike := strings.Repeat("ANNA ", 200)
-	began := time.Now()
-	run(t, New(Options{}), Input{GivenNames: alike[:990], Surname: alike[:990], Document: &DocumentFacts{GivenNames: alike[:990], Surname: alike[:990]}})
-	if took := time.Since(began); took > 2*time.Second {
+	took := time.Duration(math.MaxInt64)
+	for range 3 { // what else the machine does can only make it longer
+		began := time.Now()
+		run(t, New(Options{}), Input{GivenNames: alike[:990], Surname: alike[:990], Document: &DocumentFacts{GivenNames: alike[:990], Surname: alike[:990]}})
+		took = min(took, time.Since(began))
+	}
+	if took > 2*time.Second {
 		t.Errorf("names of 400 like words took %v", took)
 	}
 }

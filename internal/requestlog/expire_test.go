@@ -36,7 +36,7 @@ func TestLinesEndWithTheDaysOfTheirTenant(t *testing.T) {
 			b.log.Add(e)
 		}
 	}
-	for deadline := time.Now().Add(20 * time.Second); len(b.query(t, long, requestlog.Filter{})) < len(ages) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(90 * time.Second); len(b.query(t, long, requestlog.Filter{})) < len(ages) && time.Now().Before(deadline); {
 		time.Sleep(20 * time.Millisecond)
 	}
 	owner := storetest.Owner(t, b.url)

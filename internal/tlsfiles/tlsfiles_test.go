@@ -213,8 +213,11 @@ func TestReloadUnderTraffic(t *testing.T) {
 	if changes < least || fewest < least {
 		t.Errorf("only %v requests were answered while the pair changed %d times", answered, changes)
 	}
-	if strings.Contains(l.String(), "level=ERROR") {
-		t.Errorf("logged:\n%s", l)
+	for line := range strings.Lines(l.String()) {
+		// The files are looked at every second, and that may be between the two renames.
+		if strings.Contains(line, "level=ERROR") && !strings.Contains(line, "are no pair") {
+			t.Errorf("logged: %s", line)
+		}
 	}
 }
 
@@ -228,7 +231,7 @@ func TestChangedFilesAreFollowed(t *testing.T) {
 	address := serve(t, p)
 	await := func(serial int64) {
 		t.Helper()
-		for deadline := time.Now().Add(10 * time.Second); serialOf(t, address) != serial; time.Sleep(20 * time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); serialOf(t, address) != serial; time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("the certificate %d is not taken up\n%s", serial, l)
 			}
@@ -239,7 +242,7 @@ func TestChangedFilesAreFollowed(t *testing.T) {
 	stays := func(what string, serial int64) {
 		t.Helper()
 		refusals++
-		for deadline := time.Now().Add(10 * time.Second); strings.Count(l.String(), "level=ERROR") < refusals; time.Sleep(20 * time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); strings.Count(l.String(), "level=ERROR") < refusals; time.Sleep(20 * time.Millisecond) {
 			if got := serialOf(t, address); got != serial {
 				t.Fatalf("%s: %d is shown", what, got)
 			}

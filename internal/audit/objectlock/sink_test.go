@@ -42,7 +42,7 @@ func open(t testing.TB, place string) *objectlock.Sink {
 	t.Helper()
 	c, err := s3.Parse(place)
 	must(t, err)
-	c.CallTime = 2 * time.Second
+	c.CallTime = 20 * time.Second
 	s, err := objectlock.Open(t.Context(), c)
 	must(t, err)
 	return s

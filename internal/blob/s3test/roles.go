@@ -26,6 +26,7 @@ type Roles struct {
 	life           time.Duration
 	away           bool
 	given          int
+	until          time.Time // of what was given last
 }
 
 // What the fake expects of who asks.
@@ -103,11 +104,19 @@ func (r *Roles) Given() int {
 	return r.given
 }
 
+// Until is when the credentials end that were given last.
+func (r *Roles) Until() time.Time {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.until
+}
+
 func (r *Roles) next() (access, secret string, until time.Time) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.given++
-	return r.access, r.secret, time.Now().Add(r.life).UTC()
+	r.until = time.Now().Add(r.life).UTC()
+	return r.access, r.secret, r.until
 }
 
 func (r *Roles) giveJSON(w http.ResponseWriter, _ *http.Request) {

@@ -27,7 +27,7 @@ func TestLongValuesAreCheap(t *testing.T) {
 	if Validate(in).DocumentValid {
 		t.Error("valid")
 	}
-	if spent := time.Since(start); spent > 10*time.Second {
+	if spent := time.Since(start); spent > time.Minute { // what grows with the square of the length takes hours
 		t.Errorf("it took %s", spent)
 	}
 }

@@ -183,15 +183,16 @@ func TestZoneIsFast(t *testing.T) {
 		}
 	}
 	decoder := NewDecoder(DecoderOptions{})
+	const limit = 60 * time.Millisecond // 8 ms on an idle core
 	best := time.Hour
-	for range 10 {
+	for tries := 0; tries < 200 && best > limit; tries++ { // what else the machine does can only make it longer
 		start := time.Now()
 		if _, err := decoder.Zone(rows); err != nil {
 			t.Fatal(err)
 		}
 		best = min(best, time.Since(start))
 	}
-	if limit := 60 * time.Millisecond; best > limit { // 8 ms on an idle core; the limit is for a busy machine
+	if best > limit {
 		t.Errorf("five rows took %v, more than %v", best, limit)
 	}
 }

@@ -39,7 +39,11 @@ func TestServicesConform(t *testing.T) {
 		}
 		opens := func(when string) {
 			t.Helper()
-			if plain, err := p.Decrypt(ctx, sealed, as); err != nil || !bytes.Equal(plain, secret) {
+			plain, err := p.Decrypt(ctx, sealed, as)
+			for tries := 1; errors.Is(err, keyring.ErrAway) && tries < 3; tries++ { // a busy machine may need more than the time of one call
+				plain, err = p.Decrypt(ctx, sealed, as)
+			}
+			if err != nil || !bytes.Equal(plain, secret) {
 				t.Errorf("%s: opens as %q, %v", when, plain, err)
 			}
 		}
@@ -50,7 +54,7 @@ func TestServicesConform(t *testing.T) {
 			if !errors.Is(err, want) || ekyc.CodeOf(err) != ekyc.ErrUnavailable || plain != nil {
 				t.Errorf("%s: %q, %v because of %v, want %v", when, plain, err, errors.Unwrap(err), want)
 			}
-			if took := time.Since(began); took > 3*time.Second {
+			if took := time.Since(began); took > 3*timeout {
 				t.Errorf("%s: took %s", when, took)
 			}
 			for e := err; e != nil; e = errors.Unwrap(e) {
@@ -203,9 +207,9 @@ func TestARefusalIsHeeded(t *testing.T) {
 		defer func() { stop(); <-ended }()
 		await := func(what string, is func() bool) {
 			t.Helper()
-			for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+			for deadline := time.Now().Add(90 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
 				if time.Now().After(deadline) {
-					t.Fatalf("%s: not within ten seconds", what)
+					t.Fatalf("%s: not within 90 seconds", what)
 				}
 			}
 		}

@@ -158,7 +158,7 @@ func openAWS(t *testing.T) provider {
 		return out, nil
 	}
 	made, err := ask("CreateKey", struct{}{})
-	for deadline := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(deadline); made, err = ask("CreateKey", struct{}{}) {
+	for deadline := time.Now().Add(time.Minute); err != nil && time.Now().Before(deadline); made, err = ask("CreateKey", struct{}{}) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	if err != nil {
@@ -208,9 +208,12 @@ func program(t *testing.T, name string) string {
 	}
 }
 
+// timeout is how long the service may take for one call.
+const timeout = 3 * time.Second
+
 func mustOpen(t *testing.T, address string, o keyservice.Options) keyring.Service {
 	t.Helper()
-	o.Timeout = time.Second
+	o.Timeout = timeout
 	s, err := keyservice.Open(address, o)
 	if err != nil {
 		t.Fatal(err)
