@@ -2,17 +2,36 @@
 package daemontest
 
 import (
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
 )
 
 // startTimeout is generous: the machine of a test run may be busy with other packages.
-const startTimeout = time.Minute
+const startTimeout = 3 * time.Minute
+
+// FreeAddress gives a loopback address for a server that is started later, or killed and started again. The system gives such ports to nobody who does not
+// ask for them, so that no connection and no other listener takes it meanwhile.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	const first, last = 10_000, 32_000 // below what Linux gives out by itself
+	var err error
+	for range 100 {
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(last-first)))); err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal(err)
+	return ""
+}
 
 // Daemon is a running server.
 type Daemon struct {

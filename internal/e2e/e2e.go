@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"ekyc/internal/daemontest"
 	"ekyc/internal/logtest"
 )
 
@@ -133,8 +134,8 @@ func (p *Process) Stop() error {
 	p.command.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.exited:
-	case <-time.After(60 * time.Second):
-		p.t.Errorf("%s did not stop within a minute", p.name)
+	case <-time.After(2 * time.Minute):
+		p.t.Errorf("%s did not stop within two minutes", p.name)
 		p.Kill()
 	}
 	return p.err
@@ -161,7 +162,7 @@ type Up struct {
 var anyPort = []string{"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"}
 
 // startTimeout is generous: the machine of a test run may be busy with other packages.
-const startTimeout = 2 * time.Minute
+const startTimeout = 4 * time.Minute
 
 // StartUp starts `ekyc up` on a data directory ("" for a fresh one) and waits until everything answers.
 func StartUp(t testing.TB, dataDir string, args ...string) *Up {
@@ -208,7 +209,7 @@ func (u *Up) Client() *Client { return &Client{BaseURL: u.BaseURL, KeyID: u.KeyI
 // StartServe starts `ekyc serve` beside a running up, on its database, and gives a client of it.
 func (u *Up) StartServe(t testing.TB, args ...string) (*Process, *Client) {
 	t.Helper()
-	address := freeAddress(t)
+	address := daemontest.FreeAddress(t)
 	line := []string{"serve", "--data-dir", u.DataDir, "--listen", address, "--admin-listen", "", "--metrics-listen", "", "--no-mx-lookups"}
 	p := Start(t, []string{"EKYC_DATABASE_URL=" + u.DatabaseURL()}, append(line, args...)...)
 	c := &Client{BaseURL: "http://" + address, KeyID: u.KeyID, Secret: u.Secret}

@@ -43,7 +43,7 @@ import (
 const variable = "EKYC_KILLTEST_CHILD"
 
 // childTime is the longest that a child may take; one that hangs fails its test.
-const childTime = time.Minute
+const childTime = 4 * time.Minute
 
 type order struct {
 	Program string

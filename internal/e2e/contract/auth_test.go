@@ -157,7 +157,8 @@ func TestStatesOfKeys(t *testing.T) {
 	stranger := &e2e.Client{BaseURL: up.BaseURL, KeyID: revoked.KeyID, Secret: "wrong"}
 	refused(t, "nothing of its state is told to one who cannot sign", stranger.Do(t, "GET", cheap, nil), 401, "signature_invalid")
 
-	expiring := key(object{"expires_at": time.Now().Add(2 * time.Second).UTC().Format(time.RFC3339Nano)})
+	expires := time.Now().Add(6 * time.Second)
+	expiring := key(object{"expires_at": expires.UTC().Format(time.RFC3339Nano)})
 	narrow := key(object{"cidrs": []string{"203.0.113.0/24", "2001:db8::/32"}})
 	local := key(object{"cidrs": []string{"127.0.0.0/8"}})
 	refused(t, "from another network", narrow.Do(t, "GET", cheap, nil), 403, "ip_denied")
@@ -176,7 +177,7 @@ func TestStatesOfKeys(t *testing.T) {
 	narrower := key(object{"scopes": []string{"admin"}})
 	refused(t, "a key with a scope that the asking one lacks", narrower.Do(t, "POST", "/v1/keys", object{"name": "more", "scopes": []string{"workflow"}}), 403, "scope_denied")
 
-	time.Sleep(2200 * time.Millisecond)
+	time.Sleep(time.Until(expires) + 200*time.Millisecond)
 	refused(t, "an expired key", expiring.Do(t, "GET", cheap, nil), 401, "key_expired")
 
 	want[object](t, operator.Do(t, "POST", "/admin/v1/tenants/"+id+"/suspend", nil), 200)
@@ -193,9 +194,14 @@ func TestRolloverOverlaps(t *testing.T) {
 		made := want[object](t, admin.Do(t, "POST", "/v1/keys/"+old.KeyID+"/rollover", object{"overlap_seconds": overlap}), 200)
 		return &e2e.Client{BaseURL: up.BaseURL, KeyID: old.KeyID, Secret: made["secret"].(string)}
 	}
-	second := roll(3)
-	ended := time.Now().Add(3 * time.Second)
-	want[object](t, old.Do(t, "GET", cheap, nil), 200)
+	second, ended := roll(3), time.Now().Add(3*time.Second)
+	during := old.Do(t, "GET", cheap, nil)
+	for overlap := 12; overlap < 60 && during.Code() == "key_expired" && time.Now().After(ended); overlap *= 4 { // the machine was too slow for so short an overlap
+		old = second
+		second, ended = roll(overlap), time.Now().Add(time.Duration(overlap)*time.Second)
+		during = old.Do(t, "GET", cheap, nil)
+	}
+	want[object](t, during, 200)
 	want[object](t, second.Do(t, "GET", cheap, nil), 200)
 	time.Sleep(time.Until(ended) + 200*time.Millisecond)
 	refused(t, "the older secret after the overlap", old.Do(t, "GET", cheap, nil), 401, "key_expired")
@@ -286,10 +292,11 @@ func raw(t *testing.T, r *http.Request, body string, finish func(net.Conn)) e2e.
 	fmt.Fprintf(&head, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.Method, r.URL.RequestURI(), at.Host)
 	r.Header.Write(&head)
 	fmt.Fprintf(&head, "\r\n%s", body)
-	if _, err := conn.Write([]byte(head.String())); err != nil {
-		t.Fatal(err)
-	}
-	finish(conn)
+	go func() { // the answer may come before all of it has gone
+		if _, err := conn.Write([]byte(head.String())); err == nil {
+			finish(conn)
+		}
+	}()
 	conn.SetReadDeadline(time.Now().Add(patience))
 	response, err := http.ReadResponse(bufio.NewReader(conn), r)
 	if err != nil {
@@ -333,7 +340,7 @@ func TestBodiesThatDoNotArrive(t *testing.T) {
 	start := time.Now()
 	slow := raw(t, ask("/v1/kya/check", 1000), `{"email":`, func(net.Conn) {})
 	refused(t, "a body that stops coming", slow, 408, "request_timeout")
-	if took := time.Since(start); took < bodyTimeout-time.Second || took > bodyTimeout+20*time.Second {
+	if took := time.Since(start); took < bodyTimeout-time.Second || took > bodyTimeout+time.Minute {
 		t.Errorf("it was waited for %s", took)
 	}
 	ended := raw(t, ask("/v1/kya/check", 1000), `{"email":`, func(conn net.Conn) { conn.(*net.TCPConn).CloseWrite() })

@@ -134,9 +134,8 @@ func TestAnErasureReachesEveryTable(t *testing.T) {
 		t.Fatalf("there is little of the person: %v", sealed)
 	}
 	beside, _ := heldOf(t, conn, bystander.subject)
-	usage := func() string {
-		return string(c.test.Do(t, http.MethodGet, "/v1/usage?from="+time.Now().UTC().Format("2006-01-02T15:00:00Z"), nil).Body)
-	}
+	hour := time.Now().UTC().Format("2006-01-02T15:00:00Z")
+	usage := func() string { return string(c.test.Do(t, http.MethodGet, "/v1/usage?from="+hour, nil).Body) }
 	billed := usage()
 	reserved := number(t, conn, `select coalesce(sum(reserved), 0) from quota_usage where tenant_id = $1`, c.id)
 	waiting := want[object](t, c.test.Do(t, http.MethodPost, "/v1/kyc/verify", object{"image_live_base64": blank(), "image_front_base64": blank(), "subject_ref": p.ref}), 202)["job_id"].(string)

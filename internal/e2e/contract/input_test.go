@@ -286,7 +286,7 @@ func everyFileHasItsRow(t *testing.T) {
 			t.Errorf("the file %s, written %s ago, has no row", path, time.Since(written))
 		}
 	})
-	eventually(t, patience/3, "every file has its row", func() bool {
+	eventually(t, patience, "every file has its row", func() bool {
 		there := files(t)
 		for path := range open {
 			_, still := there[path]

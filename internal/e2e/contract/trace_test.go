@@ -57,7 +57,7 @@ func TestOneTrace(t *testing.T) {
 	}
 	names := []string{"POST /v1/kyc/verify", "job", "selfie", "document", "face_match", "kya", "decision"}
 	for _, name := range names {
-		for deadline := time.Now().Add(patience / 6); len(named(name)) == 0; time.Sleep(20 * time.Millisecond) {
+		for deadline := time.Now().Add(patience); len(named(name)) == 0; time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("no span is named %s: %v", name, spanNames(traces.of(trace)))
 			}

@@ -79,7 +79,7 @@ func (b *testBundle) accepted(t *testing.T) string {
 
 func (b *testBundle) completes(t *testing.T, job string) {
 	t.Helper()
-	if done := b.client.AwaitJob(t, job, 2*time.Minute); done.Status != "completed" {
+	if done := b.client.AwaitJob(t, job, 4*time.Minute); done.Status != "completed" {
 		t.Fatalf("the verification is %s (%+v)", done.Status, done.Error)
 	}
 }
@@ -285,7 +285,7 @@ func (b *testBundle) stored(t *testing.T) (files []string) {
 
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !holds(); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not seen: %s", what)
 		}

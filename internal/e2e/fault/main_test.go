@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,7 +56,7 @@ func setup(t *testing.T, servers int, flags ...string) (*lab, []*e2e.Server) {
 	t.Helper()
 	l := &lab{
 		site: e2e.StartSite(t), person: e2e.Verification(t), accepted: map[string]accepted{}, strange: map[string]int{},
-		http: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 200}},
+		http: &http.Client{Timeout: 3 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 200}},
 	}
 	t.Cleanup(l.http.CloseIdleConnections)
 	started := make([]*e2e.Server, servers)
@@ -132,7 +133,8 @@ func (l *lab) submit(t testing.TB, name string) accepted {
 	t.Helper()
 	body := l.verification(t, name)
 	var last string
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
+	pause := time.Second
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); {
 		a, err := l.send(t, l.base(), http.MethodPost, "/v1/kyc/verify", body, "Idempotency-Key", name)
 		switch {
 		case err != nil:
@@ -146,9 +148,10 @@ func (l *lab) submit(t testing.TB, name string) accepted {
 			last = fmt.Sprintf("%d %s", a.Status, a.Body)
 			l.judge(t, a)
 		}
-		time.Sleep(time.Second) // the timestamps in the allowed skew are few: see Fresh
+		time.Sleep(pause)
+		pause = min(pause+pause/4, 5*time.Second) // the timestamps in the allowed skew are few: see Fresh
 	}
-	t.Errorf("%s was not accepted within two minutes; the last answer was %.300s", name, last)
+	t.Errorf("%s was not accepted within five minutes; the last answer was %.300s", name, last)
 	return accepted{}
 }
 
@@ -218,6 +221,28 @@ func (l *lab) load(t testing.TB, prefix string, n, most int) {
 	group.Wait()
 }
 
+// keepUp submits verifications, a few at a time, and holds back while more than most are under way, until it is told to stop.
+func (l *lab) keepUp(t testing.TB, prefix string, most int, over <-chan struct{}) {
+	t.Helper()
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				case <-time.After(100 * time.Millisecond):
+				}
+				if l.underWay(t) < most {
+					l.submit(t, fmt.Sprintf("%s-%d", prefix, next.Add(1)))
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
 // count gives a number out of the database, however often it has to be asked.
 func (l *lab) count(t testing.TB, query string, args ...any) (n int) {
 	t.Helper()
@@ -240,7 +265,7 @@ func (l *lab) underWay(t testing.TB) int {
 func (l *lab) settle(t testing.TB, within time.Duration) {
 	t.Helper()
 	await(t, within, "every job ends", func() bool { return l.underWay(t) == 0 })
-	await(t, 2*time.Minute, "every event is delivered", func() bool {
+	await(t, 4*time.Minute, "every event is delivered", func() bool {
 		return l.count(t, `select count(*) from webhook_delivery where status in ('pending', 'retrying')`) == 0
 	})
 }

@@ -55,7 +55,7 @@ func TestAHundredRepetitionsAreOneVerification(t *testing.T) {
 		l.replace(0, servers[0])
 		group.Wait()
 	}
-	l.settle(t, 3*time.Minute)
+	l.settle(t, 6*time.Minute)
 	l.audit(t)
 	l.repeat(t, 100)
 	l.audit(t)

@@ -13,11 +13,12 @@ func TestTwoServesAndTwoWorkersSurviveAKillEach(t *testing.T) {
 	l, servers := setup(t, 2, "--engines", "1")
 	workers := []*e2e.Process{l.site.StartWorker(t, "--engines", "1", "--jobs", "2"), l.site.StartWorker(t, "--engines", "1", "--jobs", "2")}
 	var loading sync.WaitGroup
-	loading.Go(func() { l.load(t, "job", 24, 8) })
+	over := make(chan struct{})
+	loading.Go(func() { l.keepUp(t, "job", 8, over) })
 	kill := func(i int) {
 		done := l.count(t, `select count(*) from job`)
-		await(t, time.Minute, "more verifications are accepted", func() bool {
-			return l.count(t, `select count(*) from job`) >= min(done+2, 24) && l.count(t, `select count(*) from job where status = 'running'`) > 0
+		await(t, 4*time.Minute, "more verifications are accepted", func() bool {
+			return l.count(t, `select count(*) from job`) >= done+2 && l.count(t, `select count(*) from job where status = 'running'`) > 0
 		})
 		servers[i].Kill()
 		servers[i] = l.site.BeginServe(t, "--engines", "1")
@@ -28,8 +29,11 @@ func TestTwoServesAndTwoWorkersSurviveAKillEach(t *testing.T) {
 	}
 	kill(0)
 	kill(1)
+	done := l.count(t, `select count(*) from job`)
+	await(t, 4*time.Minute, "verifications are accepted afterwards", func() bool { return l.count(t, `select count(*) from job`) >= done+4 })
+	close(over)
 	loading.Wait()
-	l.settle(t, 4*time.Minute)
+	l.settle(t, 6*time.Minute)
 	l.audit(t)
 	l.repeat(t, 6)
 	l.audit(t)

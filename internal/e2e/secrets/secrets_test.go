@@ -164,7 +164,7 @@ func (b *testBundle) failures(t *testing.T) {
 	for _, text := range []string{secret + "\r\n\r\n", "GET /" + secret + " HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\n" + secret + " a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat(secret, 2000) + "\r\n\r\n"} {
 		conn := b.dial(t)
 		go io.WriteString(conn, text)
-		conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		conn.SetReadDeadline(time.Now().Add(patience))
 		answer, _ := io.ReadAll(conn)
 		conn.Close()
 		look("what is no request", 400, answer, nil)
@@ -194,12 +194,12 @@ func (b *testBundle) slowness(t *testing.T) {
 	defer conn.Close()
 	io.WriteString(conn, "GET /v1/health HTTP/1.1\r\nX-Slow: ")
 	closed := make(chan error, 1)
-	conn.SetReadDeadline(began.Add(40 * time.Second))
+	conn.SetReadDeadline(began.Add(patience))
 	go func() { _, err := io.Copy(io.Discard, conn); closed <- err }()
 	for {
 		select {
 		case err := <-closed:
-			if took := time.Since(began); took > 30*time.Second {
+			if took := time.Since(began); took > patience-10*time.Second {
 				t.Errorf("the connection was held for %s: %v", took, err)
 			}
 			return
@@ -290,7 +290,7 @@ func (b *testBundle) certificates(t *testing.T) {
 	}
 	await := func(what string, holds func(float64) bool) {
 		t.Helper()
-		for deadline := time.Now().Add(20 * time.Second); !holds(days()); time.Sleep(50 * time.Millisecond) {
+		for deadline := time.Now().Add(patience); !holds(days()); time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("%s: %v days", what, days())
 			}

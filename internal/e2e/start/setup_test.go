@@ -3,7 +3,6 @@ package start
 import (
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -58,7 +57,7 @@ func probe(s *e2e.Server) (r readiness) {
 // eventually waits until a condition holds.
 func eventually(t *testing.T, p *e2e.Process, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(4 * time.Minute); !holds(); time.Sleep(50 * time.Millisecond) {
 		select {
 		case <-p.Exited():
 			t.Fatalf("the process ended; not seen: %s", what)
@@ -91,17 +90,6 @@ func waitsFor(t *testing.T, s *e2e.Server, part string) {
 	if !strings.Contains(s.Output(), `"part":"`+part+`"`) || !strings.Contains(s.Output(), "the start waits for what is away") {
 		t.Errorf("the log does not say what it waits for:\n%s", s.Output())
 	}
-}
-
-// free gives an address that was free a moment ago.
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // metric gives the value of a line of the metrics; -1 where there is none.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ekyc/internal/blob/s3test"
+	"ekyc/internal/daemontest"
 	"ekyc/internal/e2e"
 	"ekyc/internal/gate/clamdtest"
 	"ekyc/internal/keyring/keyservicetest"
@@ -35,7 +36,7 @@ func TestAStartWaitsForEverything(t *testing.T) {
 	antivirus.Kill()
 	flags := []string{"--media-store", place, "--root-key-service", vault.Address, "--root-key-recheck", "1s", "--engines", "1"}
 	server := site.BeginServe(t, append(flags, "--clamd", antivirus.Address)...)
-	watched := free(t)
+	watched := daemontest.FreeAddress(t)
 	worker := site.StartWorker(t, append(flags, "--metrics-listen", watched)...)
 
 	waitsFor(t, server, "key_service")
@@ -64,7 +65,7 @@ func TestAStartWaitsForEverything(t *testing.T) {
 	}
 	var job e2e.Job
 	a.JSON(t, &job)
-	if done := client.AwaitJob(t, job.JobID, 2*time.Minute); done.Status != "completed" {
+	if done := client.AwaitJob(t, job.JobID, 4*time.Minute); done.Status != "completed" {
 		t.Errorf("the worker, which has waited too: %s (%+v)\n%s", done.Status, done.Error, worker.Output())
 	}
 	if status, body := ask("http://" + watched + "/ready"); status != http.StatusOK || !strings.Contains(body, `"media_store": "ready"`) {
@@ -135,7 +136,7 @@ func TestUpWaitsToo(t *testing.T) {
 	gateway := s3test.Start(t)
 	place := s3test.Place(gateway.Bucket(t, false), gateway.Address)
 	gateway.Kill()
-	server := &e2e.Server{BaseURL: "http://" + free(t), AdminURL: "http://" + free(t), MetricsURL: "http://" + free(t) + "/metrics"}
+	server := &e2e.Server{BaseURL: "http://" + daemontest.FreeAddress(t), AdminURL: "http://" + daemontest.FreeAddress(t), MetricsURL: "http://" + daemontest.FreeAddress(t) + "/metrics"}
 	at := func(url string) string { return strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/metrics") }
 	server.Process = e2e.Start(t, nil, "up", "--data-dir", e2e.Directory(t), "--listen", at(server.BaseURL), "--admin-listen", at(server.AdminURL), "--metrics-listen", at(server.MetricsURL),
 		"--no-mx-lookups", "--engines", "1", "--media-store", place)
@@ -247,7 +248,7 @@ func TestAStartEnds(t *testing.T) {
 			p := e2e.Start(t, append([]string{"EKYC_DATABASE_URL=" + url}, c.environment...), append(line, c.flags...)...)
 			select {
 			case <-p.Exited():
-			case <-time.After(time.Minute):
+			case <-time.After(4 * time.Minute):
 				t.Fatal("it waits for what does not come by itself")
 			}
 			if took := time.Since(began); took < c.least {
@@ -296,7 +297,7 @@ func TestNobodyErasedIsServedWhileTheLedgerIsAway(t *testing.T) {
 	waitsFor(t, again, "erasure_ledger")
 	there := &e2e.Client{BaseURL: again.BaseURL, KeyID: client.KeyID, Secret: client.Secret}
 	gateway.Run(t)
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(4 * time.Minute)
 	for n := 0; ; n++ { // each of them a request of its own
 		switch a := there.Do(t, http.MethodGet, fmt.Sprintf("/v1/subjects/%s?_=%d", subject.ID, n), nil); {
 		case a.Status == http.StatusGone:

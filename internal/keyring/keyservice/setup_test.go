@@ -24,6 +24,7 @@ import (
 	"testing"
 	"time"
 
+	"ekyc/internal/daemontest"
 	"ekyc/internal/keyring"
 	"ekyc/internal/keyring/keyservice"
 	"ekyc/internal/keyring/keyservicetest"
@@ -127,20 +128,19 @@ func openGCP(t *testing.T) provider {
 
 // openAWS is a real server that speaks AWS KMS's protocol, another than Amazon's; it does not check signatures.
 func openAWS(t *testing.T) provider {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address := daemontest.FreeAddress(t)
+	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
 	command := exec.Command(program(t, "local-kms"))
-	command.Env = []string{fmt.Sprintf("PORT=%d", port), "KMS_DATA_PATH=" + t.TempDir(), "KMS_SEED_PATH=/nonexistent", "KMS_REGION=eu-west-1", "KMS_ACCOUNT_ID=111122223333"}
+	command.Env = []string{"PORT=" + port, "KMS_DATA_PATH=" + t.TempDir(), "KMS_SEED_PATH=/nonexistent", "KMS_REGION=eu-west-1", "KMS_ACCOUNT_ID=111122223333"}
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { command.Process.Kill(); command.Wait() })
-	base := fmt.Sprintf("http://127.0.0.1:%d", port)
+	base := "http://" + address
 	ask := func(operation string, in any) (out struct{ KeyMetadata struct{ Arn string } }, err error) {
 		body, _ := json.Marshal(in)
 		r, _ := http.NewRequest(http.MethodPost, base+"/", bytes.NewReader(body))
