@@ -104,7 +104,7 @@ var rooms = map[string][]string{
 		"internal/idempotency", "internal/metering", "internal/operator", "internal/pipeline", "internal/profile", "internal/receipt", "internal/reference", "internal/requestlog", "internal/retention", "internal/review", "internal/store", "internal/tenant", "internal/vault", "internal/vision", "internal/webhook", "internal/workflow",
 	},
 	"internal/e2e":                    {"internal/daemontest", "internal/logtest", "internal/store", "internal/tenant/signing"}, // the real program under test, and a database that can be killed
-	"internal/e2e/capture":            {},                                                                // tests only, with a browser
+	"internal/e2e/capture":            {},                                                                                       // tests only, with a browser
 	"internal/e2e/contract":           {},
 	"internal/e2e/keys":               {}, // tests only
 	"internal/keyring/keyservicetest": {}, // a fake of Vault, and faults, for tests
