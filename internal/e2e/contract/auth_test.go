@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -279,10 +278,7 @@ func TestErrorsOfEveryLayer(t *testing.T) {
 // raw writes a request by hand and gives the answer, checked like all others.
 func raw(t *testing.T, r *http.Request, body string, finish func(net.Conn)) e2e.Answer {
 	t.Helper()
-	at, err := url.Parse(up.BaseURL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	at := r.URL
 	conn, err := net.Dial("tcp", at.Host)
 	if err != nil {
 		t.Fatal(err)
@@ -306,7 +302,7 @@ func raw(t *testing.T, r *http.Request, body string, finish func(net.Conn)) e2e.
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := checks.check(checks.surfaces[at.Host], r, nil, response, got); err != nil {
+	if err := checks.check(checks.surfaces[host(t, up.BaseURL)], r, nil, response, got); err != nil {
 		t.Error(err)
 	}
 	return e2e.Answer{Status: response.StatusCode, Body: got, Header: response.Header}
@@ -331,7 +327,9 @@ func TestWhatIsNotARequest(t *testing.T) {
 
 func TestBodiesThatDoNotArrive(t *testing.T) {
 	t.Parallel()
-	c := newCustomer(t, "pro").test
+	// A process of its own, whose patience is short, so that a body that stops coming can be waited for.
+	const bodyTimeout = 3 * time.Second
+	_, c := up.StartServe(t, "--engines", "1", "--body-timeout", bodyTimeout.String())
 	ask := func(target string, length int) *http.Request {
 		r := c.Request(t, time.Now().Unix(), "POST", target, []byte(`{"email":"a@example.com"}`))
 		r.Header.Set("Content-Length", strconv.Itoa(length))

@@ -25,9 +25,6 @@ var (
 	temporary string // directory of the service's temporary files
 )
 
-// bodyTimeout is short, so that a body that stops coming can be waited for.
-const bodyTimeout = 10 * time.Second
-
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) (code int) {
@@ -45,7 +42,7 @@ func run(m *testing.M) (code int) {
 	temporary = s.TempDir()
 	os.Chmod(temporary, 0o755) // the database of `ekyc up` runs as another user
 	os.Setenv("TMPDIR", temporary)
-	up = e2e.StartUp(s, "", "--rpm", "600000", "--body-timeout", bodyTimeout.String(), "--trace-endpoint", traces.url, "--region-urls", "us1=https://us1.example.com,ap1=https://ap1.example.com")
+	up = e2e.StartUp(s, "", "--rpm", "600000", "--trace-endpoint", traces.url, "--region-urls", "us1=https://us1.example.com,ap1=https://ap1.example.com")
 	os.Unsetenv("TMPDIR")
 	checks = newChecker(s, http.DefaultTransport)
 	http.DefaultTransport = checks // every answer to every request of every test comes by here
