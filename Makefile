@@ -11,6 +11,9 @@ SOURCES := $(shell find . -name '*.go' -not -path './.cache/*') go.mod go.sum $(
 # Go without the faults that are known of it: go.mod names that version. Where it cannot be had the machine's own is taken, and `make scan` says what is wrong with it.
 export GOTOOLCHAIN := $(shell GOTOOLCHAIN=auto $(GO) version >/dev/null 2>&1 && echo auto || echo local)
 
+# One set of flags for everything that is compiled, so that the program, its tests and the tools share what is compiled once.
+export GOFLAGS := -trimpath $(GOFLAGS)
+
 .DEFAULT_GOAL := help
 
 .PHONY: help models setup build test lint scan sbom generate demo run bench load fuzz soak clean
@@ -30,24 +33,24 @@ setup: models .cache/bin/.versitygw-$(VERSITYGW) .cache/bin/.local-kms-$(LOCALKM
 # The stand-in for AWS KMS of the tests.
 .cache/bin/.local-kms-%:
 	@mkdir -p .cache/bin
-	GOBIN=$(CURDIR)/.cache/bin $(GO) install -trimpath -ldflags='-s -w' github.com/nsmithuk/local-kms@$*
+	GOBIN=$(CURDIR)/.cache/bin $(GO) install -ldflags='-s -w' github.com/nsmithuk/local-kms@$*
 	@touch $@
 
 # The S3 server of the tests.
 .cache/bin/.versitygw-%:
 	@mkdir -p .cache/bin
-	GOBIN=$(CURDIR)/.cache/bin $(GO) install -trimpath -ldflags='-s -w' github.com/versity/versitygw/cmd/versitygw@$*
+	GOBIN=$(CURDIR)/.cache/bin $(GO) install -ldflags='-s -w' github.com/versity/versitygw/cmd/versitygw@$*
 	@touch $@
 
 bin/ekyc: .cache/packages $(SOURCES)
 	@mkdir -p bin
-	$(GO) build -trimpath -o bin/ekyc ./cmd/ekyc
+	$(GO) build -o bin/ekyc ./cmd/ekyc
 
 build: bin/ekyc ## compile bin/ekyc
 
 test: setup ## all tests, with the real models and libraries
 	$(GO) vet ./...
-	EKYC_TEST_BINARY=$(CURDIR)/bin/ekyc $(GO) test -timeout 14m ./...
+	EKYC_TEST_BINARY=$(CURDIR)/bin/ekyc $(GO) test -timeout 25m ./...
 
 lint: .cache/packages ## formatting, vet and static analysis
 	@files=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not formatted: $$files"; exit 1; fi
