@@ -38,7 +38,7 @@ func (s *Server) moduleRoutes(f *surface) {
 	handle(f, route{
 		method: http.MethodPost, path: "/face/match", id: "face-match", tag: "modules", scope: "face_match", maxBody: twoImages,
 		summary:     "Do two pictures show the same person?",
-		description: "The live picture against a document's, or against the reference that is stored with a subject. The default threshold, 0.75, is one false match in 10,000 on the calibration set; give threshold or target_fmr, not both.",
+		description: "The live picture against a document's, or against the reference that is stored with a subject. The default threshold, 0.75, is one false match in 10,000 on the calibration set; give threshold (above 0) or target_fmr, not both.",
 		errors:      []ekyc.ErrorCode{ekyc.ErrFaceNotFound, ekyc.ErrFacesMultiple, ekyc.ErrNotFound, ekyc.ErrGone},
 	}, s.matchFaces)
 }
@@ -243,15 +243,21 @@ func orEmpty[T any](list []T) []T {
 
 // MatchBody asks whether two pictures show one person.
 type MatchBody struct {
-	ImageLive     Image   `json:"image_live_base64" gate:"face"`
-	ImageDocument Image   `json:"image_document_base64,omitempty" gate:"face" doc:"A document, its portrait, or any other picture of the person."`
-	SubjectID     string  `json:"subject_id,omitempty" doc:"A subject with a stored reference, in place of the second picture."`
-	Threshold     float64 `json:"threshold,omitempty" minimum:"0" maximum:"1" doc:"Similarity from which it is a match; 0.75 unless given."`
-	TargetFMR     float64 `json:"target_fmr,omitempty" minimum:"0" maximum:"1" doc:"Rate of false matches to aim at, in place of a threshold."`
+	ImageLive     Image    `json:"image_live_base64" gate:"face"`
+	ImageDocument Image    `json:"image_document_base64,omitempty" gate:"face" doc:"A document, its portrait, or any other picture of the person."`
+	SubjectID     string   `json:"subject_id,omitempty" doc:"A subject with a stored reference, in place of the second picture."`
+	Threshold     *float64 `json:"threshold,omitempty" exclusiveMinimum:"0" maximum:"1" doc:"Similarity from which it is a match; 0.75 unless given."`
+	TargetFMR     *float64 `json:"target_fmr,omitempty" exclusiveMinimum:"0" exclusiveMaximum:"1" doc:"Rate of false matches to aim at, in place of a threshold."`
 }
 
-func (b *MatchBody) options() face.Options {
-	return face.Options{Threshold: b.Threshold, TargetFMR: b.TargetFMR}
+func (b *MatchBody) options() (o face.Options) {
+	if b.Threshold != nil {
+		o.Threshold = *b.Threshold
+	}
+	if b.TargetFMR != nil {
+		o.TargetFMR = *b.TargetFMR
+	}
+	return o
 }
 
 func (b *MatchBody) problems() []FieldProblem {
@@ -265,17 +271,19 @@ func (b *MatchBody) problems() []FieldProblem {
 	case b.ImageDocument != nil && b.SubjectID != "":
 		found = append(found, FieldProblem{"/subject_id", "excludes image_document_base64"})
 	}
-	return append(found, thresholdProblems("", b.Threshold, b.TargetFMR)...)
+	return append(found, b.thresholdProblems()...)
 }
 
-func thresholdProblems(at string, threshold, targetFMR float64) []FieldProblem {
-	switch {
-	case threshold < 0 || threshold > 1:
-		return []FieldProblem{{at + "/threshold", "must be above 0 and at most 1"}}
-	case targetFMR < 0 || targetFMR >= 1:
-		return []FieldProblem{{at + "/target_fmr", "must be above 0 and below 1"}}
-	case threshold > 0 && targetFMR > 0:
-		return []FieldProblem{{at + "/target_fmr", "excludes threshold"}}
+// thresholdProblems refuses a threshold or rate of 0, which would let everybody match or nobody: as of workflows, what is given counts, and 0 does not
+// stand for the default.
+func (b *MatchBody) thresholdProblems() []FieldProblem {
+	switch threshold, rate := b.Threshold, b.TargetFMR; {
+	case threshold != nil && !(*threshold > 0 && *threshold <= 1):
+		return []FieldProblem{{"/threshold", "must be above 0 and at most 1"}}
+	case rate != nil && !(*rate > 0 && *rate < 1):
+		return []FieldProblem{{"/target_fmr", "must be above 0 and below 1"}}
+	case threshold != nil && rate != nil:
+		return []FieldProblem{{"/target_fmr", "excludes threshold"}}
 	}
 	return nil
 }

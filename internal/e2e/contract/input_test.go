@@ -240,6 +240,7 @@ func sendBadInput(t *testing.T, c customer) {
 			{"/v1/face/match", object{"image_live_base64": blank()}, "missing_field"},
 			{"/v1/face/match", object{"image_live_base64": blank(), "image_document_base64": blank(), "subject_id": "sub_x"}, "invalid_argument"},
 			{"/v1/face/match", object{"image_live_base64": blank(), "image_document_base64": blank(), "threshold": 1.5}, "invalid_argument"},
+			{"/v1/face/match", object{"image_live_base64": blank(), "image_document_base64": blank(), "threshold": 0}, "invalid_argument"},
 			{"/v1/face/match", object{"image_live_base64": blank(), "image_document_base64": blank(), "threshold": 0.5, "target_fmr": 0.1}, "invalid_argument"},
 			{"/v1/kya/check", object{}, "missing_field"},
 			{"/v1/kya/check", object{"email": strings.Repeat("a", 400) + "@example.com"}, "invalid_argument"},
