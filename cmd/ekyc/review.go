@@ -25,7 +25,7 @@ func (p *platform) openReviews() error {
 	return p.observeReviews()
 }
 
-// verdict is what the program had found about a job: what the score alone would give, and the rules that capped the decision.
+// verdict is what the program had found about a job.
 func (p *platform) verdict(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, job ekyc.ID) (review.Verdict, error) {
 	j, err := p.jobs.Get(p.db.Joining(ctx, scope, tx), scope, job)
 	if err != nil {
@@ -35,17 +35,26 @@ func (p *platform) verdict(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, job
 	if err := json.Unmarshal(j.Result, &result); err != nil {
 		return review.Verdict{}, fmt.Errorf("read the result of a job: %w", err)
 	}
-	v := review.Verdict{ByScore: result.DecisionByScore}
-	for _, rule := range append(result.HardRules, result.WorkflowRules...) {
+	return verdictOf(result), nil
+}
+
+// verdictOf is what the score alone would give, and the rules that stand against an acceptance: every hard rule that held, also one that only forced a
+// review since a photograph or step is missing, and of the workflow's own those that never accept. One of these that asks for a person has got one.
+func verdictOf(r decision.Result) review.Verdict {
+	v := review.Verdict{ByScore: r.DecisionByScore}
+	for _, rule := range r.HardRules {
+		v.Against = append(v.Against, string(rule.Code))
+	}
+	for _, rule := range r.WorkflowRules {
 		switch {
-		case rule.Effect != decision.Cap:
+		case rule.Effect != decision.Cap && rule.Effect != decision.Refuse:
 		case rule.Name != "":
 			v.Against = append(v.Against, rule.Name)
 		default:
 			v.Against = append(v.Against, string(rule.Code))
 		}
 	}
-	return v, nil
+	return v
 }
 
 // reviewedData is the member data of kyc.reviewed.

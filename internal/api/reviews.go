@@ -52,7 +52,7 @@ type ReviewOutcomeAnswer struct {
 	Decision   ekyc.Decision `json:"decision" enum:"accepted,rejected"`
 	ReasonCode ReviewReason  `json:"reason_code"`
 	Override   bool          `json:"override" doc:"The score alone would have given the other decision."`
-	Overruled  []string      `json:"overruled_rules" doc:"Rules that stood against the acceptance: codes of hard rules, names of the workflow's own."`
+	Overruled  []string      `json:"overruled_rules" doc:"Rules that stood against the acceptance: codes of the hard rules that held, names of the workflow's own that never accept."`
 	KeyID      string        `json:"key_id"`
 	Reviewer   string        `json:"reviewer"`
 	At         time.Time     `json:"decided_at"`
@@ -165,7 +165,7 @@ type ReviewDecisionBody struct {
 
 // ReviewSettingsBody says how reviews are to be decided.
 type ReviewSettingsBody struct {
-	SecondReviewer string `json:"second_reviewer" enum:"off,always,on_override" doc:"When another reviewer must come to the same decision; on_override: where a decision is against the score, or accepts against a hard rule."`
+	SecondReviewer string `json:"second_reviewer" enum:"off,always,on_override" doc:"When another reviewer must come to the same decision; on_override: where a decision is against the score, or accepts against a hard rule (whatever its effect) or a rule of the workflow that never accepts."`
 	DueAfter       int    `json:"due_after_seconds,omitempty" minimum:"0" maximum:"31622400" doc:"When reviews are due after they were opened; at no time unless given."`
 }
 

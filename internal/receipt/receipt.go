@@ -83,7 +83,7 @@ type Review struct {
 	ID         ekyc.ID  `json:"review_id"`
 	ReasonCode string   `json:"reason_code"`
 	Override   bool     `json:"override" doc:"The score alone would have given another decision."`
-	Overruled  []string `json:"overruled_rules" doc:"Rules that stood against the acceptance: codes of hard rules, names of the workflow's own."`
+	Overruled  []string `json:"overruled_rules" doc:"Rules that stood against the acceptance: codes of the hard rules that held, names of the workflow's own that never accept."`
 	Reviewers  int      `json:"reviewers" minimum:"1" doc:"How many agreed."`
 }
 

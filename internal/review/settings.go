@@ -15,7 +15,7 @@ import (
 // SecondReviewer says when two people must agree.
 type SecondReviewer string
 
-// The choices. OnOverride: where the decision is against the score, or accepts against a hard rule.
+// The choices. OnOverride: where the decision is against the score, or accepts against a rule (Verdict.Against).
 const (
 	SecondOff        SecondReviewer = "off"
 	SecondAlways     SecondReviewer = "always"
