@@ -40,6 +40,7 @@ const reservedMetadata = "capture."
 
 func (b *CaptureBody) problems() []FieldProblem {
 	found := (&DocumentImages{DocumentHint: b.DocumentHint, CountryHint: b.CountryHint}).hintProblems()
+	found = append(found, refProblems(b.SubjectRef)...)
 	if b.KYA != nil && len(b.KYA.problems()) > 0 {
 		found = append(found, FieldProblem{"/kya", "holds nothing to check"})
 	}

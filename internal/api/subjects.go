@@ -48,13 +48,18 @@ type SubjectList struct {
 
 // NewSubjectBody describes a subject to be made.
 type NewSubjectBody struct {
-	SubjectRef string `json:"subject_ref,omitempty" maxLength:"200" doc:"The client's own name of the person."`
+	SubjectRef string `json:"subject_ref,omitempty" maxLength:"200" doc:"The client's own name of the person. As of /kyc/verify."`
 	Reference  Image  `json:"image_reference_base64,omitempty" gate:"face" doc:"A photograph that shows this person and nobody else."`
 }
 
 func (b *NewSubjectBody) problems() []FieldProblem {
-	if len([]rune(b.SubjectRef)) > 200 {
-		return []FieldProblem{{"/subject_ref", "is longer than 200 characters"}}
+	return refProblems(b.SubjectRef)
+}
+
+// refProblems is what is wrong with a client's own name of a person.
+func refProblems(ref string) []FieldProblem {
+	if _, err := vault.NormalRef(ref); err != nil {
+		return []FieldProblem{{"/subject_ref", "has control characters or is longer than 200 characters"}}
 	}
 	return nil
 }

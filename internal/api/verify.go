@@ -27,7 +27,7 @@ type VerifyBody struct {
 	DocumentImages
 	KYA         *ProfileClaim     `json:"kya,omitempty" doc:"What the person says of himself; without it KYA is left out and its weight spread."`
 	Workflow    *WorkflowChoice   `json:"workflow,omitempty" doc:"The workflow by name, or by name with what is to differ from it for this verification."`
-	SubjectRef  string            `json:"subject_ref,omitempty" maxLength:"200" doc:"The client's own name of the person. Personal data: encrypted, and found again by a keyed hash."`
+	SubjectRef  string            `json:"subject_ref,omitempty" maxLength:"200" doc:"The client's own name of the person. Personal data: encrypted, and found again by a keyed hash. Kept and answered in Unicode's composed form (NFC), so that all spellings of it are one subject's; control characters are refused."`
 	CallbackURL string            `json:"callback_url,omitempty" maxLength:"2048" doc:"One further receiver of this job's event, signed with the default webhook secret."`
 	Metadata    map[string]string `json:"metadata,omitempty" doc:"Up to 50 entries that come back with the job. Personal data."`
 	Consent     *GivenConsent     `json:"consent,omitempty" doc:"What the person has agreed to; it becomes a record of the subject."`
@@ -44,6 +44,7 @@ func (b *VerifyBody) problems() []FieldProblem {
 	}
 	found = append(found, b.challengeProblems(b.Frames)...)
 	found = append(found, b.hintProblems()...)
+	found = append(found, refProblems(b.SubjectRef)...)
 	if b.KYA != nil && len(b.KYA.problems()) > 0 {
 		found = append(found, FieldProblem{"/kya", "holds nothing to check"})
 	}

@@ -285,6 +285,35 @@ func TestAnErasureEndsTheLinksOfItsReference(t *testing.T) {
 	}
 }
 
+// TestAnErasureEndsTheLinksOfEverySpelling: also one from before hashes were noted.
+func TestAnErasureEndsTheLinksOfEverySpelling(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var links []ekyc.ID
+	for _, request := range []string{`{"subject_ref":"Zo\u00eb"}`, `{"subject_ref":"Zoe\u0308"}`, `{"subject_ref":"Zoe\u0308"}`} {
+		made, _, err := b.one.Create(t.Context(), b.scope, keyID, []byte(request), capture.DefaultLife)
+		if err != nil {
+			t.Fatal(err)
+		}
+		links = append(links, made.ID)
+	}
+	b.owner(`update ekyc.capture set ref_hash = null where id = $1`, links[2])
+	err := b.db.InTenant(t.Context(), b.scope, func(ctx context.Context, tx pgx.Tx) error {
+		hash, err := b.vault.RefHash(ctx, tx, b.scope, "Zo\u00eb")
+		if err != nil {
+			return err
+		}
+		n, _, err := b.one.EraseSubject(ctx, tx, b.scope, nil, hash, nil)
+		if n != len(links) {
+			t.Errorf("%d of %d links ended", n, len(links))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestLinkRunsOut(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -75,17 +76,30 @@ func (s *Service) isFor(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id eky
 	if err != nil {
 		return false, fmt.Errorf("open what a link asks for: %w", err)
 	}
-	hash, err := s.refHash(ctx, tx, scope, text)
-	return bytes.Equal(hash, refHash), err
+	ref := refIn(text)
+	if ref == "" {
+		return false, nil
+	}
+	hashes, err := s.vault.RefHashes(ctx, tx, scope, ref)
+	return slices.ContainsFunc(hashes, func(hash []byte) bool { return bytes.Equal(hash, refHash) }), err
 }
 
 // refHash is the hash of the reference of the subject that a link is asked for; empty where it names nobody.
 func (s *Service) refHash(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, request []byte) ([]byte, error) {
+	ref := refIn(request)
+	if ref == "" {
+		return []byte{}, nil
+	}
+	return s.vault.RefHash(ctx, tx, scope, ref)
+}
+
+// refIn is the reference of the subject that a link is asked for; "" where it names nobody.
+func refIn(request []byte) string {
 	var asked struct {
 		SubjectRef string `json:"subject_ref"`
 	}
-	if err := json.Unmarshal(request, &asked); err != nil || asked.SubjectRef == "" {
-		return []byte{}, nil
+	if err := json.Unmarshal(request, &asked); err != nil {
+		return ""
 	}
-	return s.vault.RefHash(ctx, tx, scope, asked.SubjectRef)
+	return asked.SubjectRef
 }

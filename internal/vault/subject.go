@@ -22,9 +22,9 @@ type Subject struct {
 
 const refObject = "ref" // what a sealed reference is bound as
 
-// CreateSubject makes a subject with a key of its own. The ref may be "". Errors: ErrConflict when the scope has a subject of that ref.
+// CreateSubject makes a subject with a key of its own. The ref may be "". Errors: those of NormalRef, ErrConflict when the scope has a subject of that ref.
 func (v *Vault) CreateSubject(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, ref string) (ekyc.ID, error) {
-	id, made, err := v.insertSubject(ctx, tx, scope, ref)
+	id, made, err := v.EnsureSubject(ctx, tx, scope, ref)
 	if err != nil {
 		return "", err
 	}
@@ -34,7 +34,7 @@ func (v *Vault) CreateSubject(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, 
 	return id, nil
 }
 
-// insertSubject makes a subject unless there is one of that ref. It waits for one that is being made.
+// insertSubject makes a subject unless there is one of that normal ref. It waits for one that is being made.
 func (v *Vault) insertSubject(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, ref string) (id ekyc.ID, made bool, err error) {
 	keys, err := v.keysOf(ctx, tx, scope)
 	if err != nil {
@@ -47,7 +47,7 @@ func (v *Vault) insertSubject(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, 
 	}
 	var hash, sealed []byte
 	if ref != "" {
-		if hash, err = v.RefHash(ctx, tx, scope, ref); err != nil {
+		if hash, err = v.Hash(ctx, tx, scope, refPurpose, ref); err != nil {
 			return "", false, err
 		}
 		if sealed, err = seal(key, binding(scope, id, refObject), []byte(ref)); err != nil {
@@ -67,43 +67,24 @@ func (v *Vault) insertSubject(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, 
 	return id, tag.RowsAffected() == 1, nil
 }
 
-// RefHash is what the subject of a reference is found by.
-func (v *Vault) RefHash(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, ref string) ([]byte, error) {
-	return v.Hash(ctx, tx, scope, "subject/ref", ref)
-}
-
-// SubjectByRef finds the subject of a ref. The second result is false where there is none; an erased one is not found.
-func (v *Vault) SubjectByRef(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, ref string) (ekyc.ID, bool, error) {
-	hash, err := v.RefHash(ctx, tx, scope, ref)
-	if err != nil {
-		return "", false, err
-	}
-	var id ekyc.ID
-	err = tx.QueryRow(ctx, "select id from subject where tenant_id = $1 and environment = $2 and ref_hash = $3",
-		scope.Tenant, scope.Environment, hash).Scan(&id)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", false, nil
-	}
-	if err != nil {
-		return "", false, fmt.Errorf("find a subject: %w", err)
-	}
-	return id, true, nil
-}
-
 // ensureAttempts bounds the turns of finding and making while others make and erase the same subject.
 const ensureAttempts = 5
 
-// EnsureSubject gives the subject of a ref and makes it where there is none; an empty ref always makes one. It says whether it made it.
+// EnsureSubject gives the subject of a ref and makes it where there is none; an empty ref always makes one. It says whether it made it. Errors: those of
+// NormalRef.
 func (v *Vault) EnsureSubject(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, ref string) (id ekyc.ID, made bool, err error) {
 	if ref == "" {
-		id, err = v.CreateSubject(ctx, tx, scope, "")
-		return id, err == nil, err
+		return v.insertSubject(ctx, tx, scope, "")
+	}
+	normal, err := NormalRef(ref)
+	if err != nil {
+		return "", false, err
 	}
 	for range ensureAttempts {
 		if id, found, err := v.SubjectByRef(ctx, tx, scope, ref); err != nil || found {
 			return id, false, err
 		}
-		if id, made, err := v.insertSubject(ctx, tx, scope, ref); err != nil || made {
+		if id, made, err := v.insertSubject(ctx, tx, scope, normal); err != nil || made {
 			return id, made, err
 		}
 	}

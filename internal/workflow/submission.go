@@ -56,11 +56,10 @@ type Submission struct {
 
 // Bounds of what a client attaches, those of Stripe's metadata.
 const (
-	mostMetadata     = 50
-	longestKey       = 40   // characters
-	longestValue     = 500  // characters
-	longestReference = 200  // characters
-	longestTrace     = 1000 // bytes; a trace parent has 55
+	mostMetadata = 50
+	longestKey   = 40   // characters
+	longestValue = 500  // characters
+	longestTrace = 1000 // bytes; a trace parent has 55
 )
 
 // request is what the worker needs besides the photographs. It is personal data.
@@ -88,6 +87,10 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (Job, error) {
 	}
 	sub = sub.withoutUnneeded()
 	if err := s.examine(sub); err != nil {
+		return Job{}, err
+	}
+	var err error
+	if sub.SubjectRef, err = vault.NormalRef(sub.SubjectRef); err != nil {
 		return Job{}, err
 	}
 	if err := s.probe(ctx, sub); err != nil {
@@ -142,8 +145,8 @@ func (s *Service) Examine(sub Submission) error {
 			return invalid("metadata", "a member of metadata has a name of more than %d characters, or a value of more than %d", longestKey, longestValue)
 		}
 	}
-	if utf8.RuneCountInString(sub.SubjectRef) > longestReference {
-		return invalid("subject_ref", "the reference has more than %d characters", longestReference)
+	if _, err := vault.NormalRef(sub.SubjectRef); err != nil {
+		return err
 	}
 	if len(sub.TraceParent) > longestTrace {
 		return invalid("traceparent", "the trace parent is too long")

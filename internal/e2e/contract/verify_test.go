@@ -140,6 +140,27 @@ func TestWorkflowOverride(t *testing.T) {
 	}
 }
 
+// TestSpellingsOfAReferenceNameOneSubject: Unicode's composed and decomposed forms, and the answer has the former.
+func TestSpellingsOfAReferenceNameOneSubject(t *testing.T) {
+	t.Parallel()
+	const composed, decomposed = "Zo\u00eb 7", "Zoe\u0308 7"
+	c := newCustomer(t, "pro").test
+	made := want[object](t, c.Do(t, http.MethodPost, "/v1/subjects", object{"subject_ref": decomposed}), 201)
+	if made["subject_ref"] != composed {
+		t.Errorf("made %v", made)
+	}
+	refused(t, "the other spelling", c.Do(t, http.MethodPost, "/v1/subjects", object{"subject_ref": composed}), 409, "conflict")
+	for _, ref := range []string{composed, decomposed} {
+		job := want[object](t, c.Do(t, http.MethodPost, "/v1/kyc/verify", with(blankVerification(), "subject_ref", ref)), 202)
+		if job["subject_id"] != made["subject_id"] {
+			t.Errorf("%q is %v, not %v", ref, job["subject_id"], made["subject_id"])
+		}
+		if got := want[object](t, c.Do(t, http.MethodGet, "/v1/jobs/"+job["job_id"].(string), nil), 200); got["subject_ref"] != composed {
+			t.Errorf("the job has %v", got["subject_ref"])
+		}
+	}
+}
+
 // TestStoreFalse: the job is done and billed, and its photographs are gone at once.
 func TestStoreFalse(t *testing.T) {
 	t.Parallel()
