@@ -33,6 +33,7 @@ type JobAnswer struct {
 	Workflow     string            `json:"workflow"`
 	Version      int               `json:"workflow_version" doc:"0 for jobs from before there were versions."`
 	WorkflowHash string            `json:"workflow_hash" doc:"Of everything that judges, with what the request had otherwise."`
+	Usage        []Usage           `json:"usage" doc:"Of each module that the verification may use, whether it was billed: none before it is completed, and then those that gave an answer. It stays beyond results, also after an erasure."`
 	Store        bool              `json:"store"`
 	Cancelling   bool              `json:"cancel_requested"`
 
@@ -117,6 +118,7 @@ func jobAnswer(j workflow.Job) JobAnswer {
 		JobID: j.ID, Status: j.Status, SubjectID: j.Subject, CreatedAt: j.CreatedAt, StartedAt: j.StartedAt, FinishedAt: j.FinishedAt,
 		Attempt: j.Attempt, Steps: orEmpty(j.Steps), Result: JobResult(j.Result), Metadata: j.Metadata, SubjectRef: j.SubjectRef,
 		Workflow: j.Workflow, Version: j.WorkflowVersion, WorkflowHash: j.WorkflowHash, Store: j.Store, Cancelling: j.CancelRequested, Review: jobReview(j.Review),
+		Usage: usageAnswer(j.Usage),
 	}
 	if j.ExpiresAt != nil {
 		at := j.ExpiresAt.UTC()
@@ -131,6 +133,14 @@ func jobAnswer(j workflow.Job) JobAnswer {
 	if j.Error != nil {
 		info, _ := j.Error.Code.Info()
 		out.Error = &JobProblem{Code: j.Error.Code, Message: j.Error.Message, Retryable: info.Retryable}
+	}
+	return out
+}
+
+func usageAnswer(used []workflow.Used) []Usage {
+	out := []Usage{}
+	for _, u := range used {
+		out = append(out, Usage(u))
 	}
 	return out
 }

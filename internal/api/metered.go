@@ -16,7 +16,7 @@ import (
 
 // Usage says what an answer cost.
 type Usage struct {
-	Module ekyc.Module `json:"module" doc:"The module that was executed."`
+	Module ekyc.Module `json:"module" enum:"liveness,ocr,validate,face_match,kya,workflow"`
 	Billed bool        `json:"billed" doc:"Whether this answer counts as a unit of the module."`
 }
 

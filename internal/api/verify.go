@@ -67,6 +67,7 @@ type AcceptedAnswer struct {
 	JobID     ekyc.ID         `json:"job_id"`
 	Status    workflow.Status `json:"status" enum:"queued"`
 	SubjectID ekyc.ID         `json:"subject_id"`
+	Usage     []Usage         `json:"usage" doc:"The modules that the verification may use. None is billed yet; the job says which were."`
 }
 
 func (s *Server) verifyRoutes(f *surface) {
@@ -86,7 +87,7 @@ func (s *Server) verify(ctx context.Context, call *Call, _ *none, b *VerifyBody)
 	}
 	var out *AcceptedAnswer
 	submission.Also = func(ctx context.Context, tx pgx.Tx, j workflow.Job) error {
-		out = &AcceptedAnswer{JobID: j.ID, Status: workflow.Queued, SubjectID: j.Subject}
+		out = &AcceptedAnswer{JobID: j.ID, Status: workflow.Queued, SubjectID: j.Subject, Usage: usageAnswer(j.Usage)}
 		if err := s.Audit.Append(ctx, tx, audit.Entry{Action: audit.JobSubmit, Scope: call.Scope, Objects: []ekyc.ID{j.ID}}); err != nil {
 			return err
 		}

@@ -23,6 +23,7 @@ type claim struct {
 	SubjectID       ekyc.ID
 	KeyID           string
 	ReservationID   ekyc.ID
+	Modules         []ekyc.Module // that it is for
 	Plan            string
 	PlanVersion     int
 	Weight          int
@@ -124,7 +125,7 @@ func (s *Service) charge(ctx context.Context, tx pgx.Tx, a account, clock, finis
 		update job set status = 'running', attempt = attempt + 1, lease_token = $4, lease_until = clock_timestamp() + $5::interval,
 			started_at = coalesce(started_at, clock_timestamp())
 		where tenant_id = $1 and environment = $2 and id = $3 and status = 'queued'
-		returning tenant_id, environment, id, subject_id, key_id, reservation_id, plan, plan_version, weight, entitlement, settings,
+		returning tenant_id, environment, id, subject_id, key_id, reservation_id, coalesce(modules, '{workflow}') as modules, plan, plan_version, weight, entitlement, settings,
 			coalesce(workflow_name, settings->>'name') as workflow_name, workflow_version, workflow_hash, kept, trace_parent, request, attempt, failures, interruptions, lease_token, created_at`,
 		a.Scope.Tenant, a.Scope.Environment, a.Job, rand.Text(), s.options.Lease).
 		Query(func(rows pgx.Rows) error {

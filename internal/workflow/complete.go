@@ -85,7 +85,7 @@ func (s *Service) complete(ctx context.Context, c *claim, x *execution) error {
 func completedData(c *claim, p *progress, r *Result, opened ekyc.ID) eventData {
 	return eventData{
 		JobID: c.ID, SubjectID: c.SubjectID, Status: Completed, Decision: r.Decision, Score: &r.Score, Reasons: r.Reasons,
-		WorkflowHash: c.WorkflowHash, ReviewID: opened, SubjectRef: p.notes.SubjectRef, Metadata: p.notes.Metadata,
+		Usage: usageOf(c.Modules, p.used()), WorkflowHash: c.WorkflowHash, ReviewID: opened, SubjectRef: p.notes.SubjectRef, Metadata: p.notes.Metadata,
 	}
 }
 

@@ -32,7 +32,7 @@ func (s *Service) fail(ctx context.Context, c *claim, problem *ekyc.Error, deadL
 		if err := s.readNotes(ctx, tx, c, p); err != nil && ekyc.CodeOf(err) != ekyc.ErrGone {
 			return err
 		}
-		data := eventData{JobID: c.ID, SubjectID: c.SubjectID, Status: Failed, Error: &Problem{problem.Code, problem.Message},
+		data := eventData{JobID: c.ID, SubjectID: c.SubjectID, Status: Failed, Error: &Problem{problem.Code, problem.Message}, Usage: usageOf(c.Modules, nil),
 			SubjectRef: p.notes.SubjectRef, Metadata: p.notes.Metadata}
 		if err := s.tell(ctx, tx, c, p, webhook.KYCFailed, data, kept); err != nil {
 			return err
@@ -98,6 +98,7 @@ type eventData struct {
 	Score        *decision.Points  `json:"score,omitempty"`
 	Reasons      []decision.Reason `json:"reasons,omitempty"`
 	Error        *Problem          `json:"error,omitempty"`
+	Usage        []Used            `json:"usage,omitempty"`
 	WorkflowHash string            `json:"workflow_hash,omitempty"`
 	ReviewID     ekyc.ID           `json:"review_id,omitempty"` // of a review that was opened
 	SubjectRef   string            `json:"subject_ref,omitempty"`

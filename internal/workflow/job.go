@@ -59,6 +59,9 @@ type Job struct {
 	ErasedAt        *time.Time     // when its subject was erased, and with it what it held of the person; nil: it was not
 	Review          *review.Review // nil where there is none; Get looks for it, lists do not
 	Media           []vault.Media  // its photographs that stay beyond it; Get looks for them, lists do not
+	Usage           []Used         // of the modules that it may use; nothing is billed before it is completed. Lists for operators do not look for it
+
+	modules []ekyc.Module // that units were reserved for
 }
 
 // Step is one step of a job as clients see it.
@@ -101,12 +104,13 @@ type row struct {
 	ExpiresAt       *time.Time       `db:"expires_at"`
 	IsOver          bool             `db:"is_over"`
 	ErasedAt        *time.Time       `db:"erased_at"`
+	Modules         []ekyc.Module    `db:"modules"`
 }
 
 // columns are those of row, of a job called j.
 const columns = `j.tenant_id, j.environment, j.id, j.status, j.subject_id, j.key_id, j.error_code, j.error_message, j.dead_letter, j.attempt,
 	j.cancel_requested, coalesce(j.workflow_name, j.settings->>'name') as workflow, j.workflow_version, j.workflow_hash, j.kept, j.created_at, j.started_at, j.finished_at,
-	j.expires_at, j.kept and j.dropped_at is not null or ` + isOver + ` as is_over, ` + erasedAt + ` as erased_at`
+	coalesce(j.modules, '{workflow}') as modules, j.expires_at, j.kept and j.dropped_at is not null or ` + isOver + ` as is_over, ` + erasedAt + ` as erased_at`
 
 // erasedAt is when the subject of a job, called j, was erased.
 const erasedAt = `(select s.erased_at from subject s where s.tenant_id = j.tenant_id and s.environment = j.environment and s.id = j.subject_id)`
@@ -116,7 +120,10 @@ func (r row) job() Job {
 		ID: r.ID, Scope: ekyc.Scope{Tenant: r.TenantID, Environment: r.Environment}, Status: r.Status, Subject: r.SubjectID, KeyID: r.KeyID,
 		CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, Attempt: r.Attempt, Steps: []Step{},
 		Workflow: r.Workflow, WorkflowVersion: r.WorkflowVersion, WorkflowHash: r.WorkflowHash, Store: r.Kept, DeadLetter: r.DeadLetter, CancelRequested: r.CancelRequested,
-		ExpiresAt: r.ExpiresAt, Expired: r.IsOver, ErasedAt: r.ErasedAt,
+		ExpiresAt: r.ExpiresAt, Expired: r.IsOver, ErasedAt: r.ErasedAt, modules: r.Modules,
+	}
+	if !r.Status.Final() {
+		j.Usage = usageOf(r.Modules, nil)
 	}
 	if r.ErrorCode != nil {
 		j.Error = &Problem{Code: *r.ErrorCode}
@@ -174,6 +181,9 @@ func (s *Service) get(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id ekyc.
 	}
 	j := found[0].job()
 	if err := s.addSteps(ctx, tx, []*Job{&j}); err != nil {
+		return Job{}, err
+	}
+	if err := s.addUsage(ctx, tx, scope, []*Job{&j}); err != nil {
 		return Job{}, err
 	}
 	if j.Media, err = s.vault.KeptMediaOfJob(ctx, tx, scope, id); err != nil {
@@ -317,6 +327,9 @@ func (s *Service) list(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, f Filte
 		if err := s.open(ctx, tx, scope, &jobs[i], r.sealedParts); err != nil {
 			return nil, "", err
 		}
+	}
+	if err := s.addUsage(ctx, tx, scope, pointers); err != nil {
+		return nil, "", err
 	}
 	return jobs, next, s.addSteps(ctx, tx, pointers)
 }

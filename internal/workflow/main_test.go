@@ -327,6 +327,7 @@ func await(t testing.TB, p *process, scope ekyc.Scope, id ekyc.ID, want Status) 
 			t.Fatal(err)
 		}
 		if j.Status == want {
+			tellsWhatIsBilled(t, p, scope, j)
 			return j
 		}
 		if j.Status.Final() || time.Now().After(deadline) {

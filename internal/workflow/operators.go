@@ -120,17 +120,18 @@ func (s *Service) requeue(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, id e
 	if err := s.putTurns(ctx, tx, 1); err != nil {
 		return Job{}, err
 	}
+	units := given.units(plan)
 	reservation, err := s.metering.Reserve(ctx, tx, scope, metering.Reserve{
-		Units: given.units(plan), Entitlement: c.Entitlement, Job: id, Expires: s.options.KeepUploads + reservedBeyond,
+		Units: units, Entitlement: c.Entitlement, Job: id, Expires: s.options.KeepUploads + reservedBeyond,
 	})
 	if err != nil {
 		return Job{}, err
 	}
 	rows, err := tx.Query(ctx, `
 		update job j set status = 'queued', dead_letter = false, error_code = null, error_message = null, failures = 0, interruptions = 0,
-			cancel_requested = false, reservation_id = $4, finished_at = null, expires_at = null, available_at = clock_timestamp()
+			cancel_requested = false, reservation_id = $4, modules = $5, finished_at = null, expires_at = null, available_at = clock_timestamp()
 		where tenant_id = $1 and environment = $2 and id = $3 returning `+columns,
-		scope.Tenant, scope.Environment, id, reservation)
+		scope.Tenant, scope.Environment, id, reservation, modulesOf(units))
 	if err != nil {
 		return Job{}, fmt.Errorf("put a job back: %w", err)
 	}

@@ -251,13 +251,14 @@ func (s *Service) submit(ctx context.Context, tx pgx.Tx, sub Submission) (Job, e
 	if err := s.putPromptTurn(ctx, tx, sub.Scope); err != nil {
 		return Job{}, err
 	}
+	units := brought.units(sub.Workflow.plan)
 	reservation, err := s.metering.Reserve(ctx, tx, sub.Scope, metering.Reserve{
-		Units: brought.units(sub.Workflow.plan), Entitlement: sub.Entitlement, Job: id, Expires: s.options.KeepUploads + reservedBeyond,
+		Units: units, Entitlement: sub.Entitlement, Job: id, Expires: s.options.KeepUploads + reservedBeyond,
 	})
 	if err != nil {
 		return Job{}, err
 	}
-	r, err := insertJob(ctx, tx, sub, id, subject, made, reservation, req, notes)
+	r, err := insertJob(ctx, tx, sub, id, subject, made, reservation, modulesOf(units), req, notes)
 	if err != nil {
 		return Job{}, err
 	}
@@ -269,15 +270,15 @@ func (s *Service) submit(ctx context.Context, tx pgx.Tx, sub Submission) (Job, e
 	return j, nil
 }
 
-func insertJob(ctx context.Context, tx pgx.Tx, sub Submission, id, subject ekyc.ID, made bool, reservation ekyc.ID, request, annotations []byte) (row, error) {
+func insertJob(ctx context.Context, tx pgx.Tx, sub Submission, id, subject ekyc.ID, made bool, reservation ekyc.ID, modules []ekyc.Module, request, annotations []byte) (row, error) {
 	rows, err := tx.Query(ctx, `
 		insert into job as j (tenant_id, environment, id, subject_id, made_subject, key_id, reservation_id, plan, plan_version, weight, entitlement,
-			settings, workflow_name, workflow_version, workflow_hash, profile, kept, trace_parent, request, annotations, created_at, available_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, clock_timestamp(), clock_timestamp())
+			settings, workflow_name, workflow_version, workflow_hash, profile, kept, trace_parent, request, annotations, modules, created_at, available_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, clock_timestamp(), clock_timestamp())
 		returning `+columns,
 		sub.Scope.Tenant, sub.Scope.Environment, id, subject, made, sub.KeyID, reservation, sub.PlanName, sub.PlanVersion, max(sub.Weight, 1),
 		sub.Entitlement, sub.Workflow.Definition, sub.Workflow.Name, sub.Workflow.Version, sub.Workflow.Hash, sub.KYA != nil, sub.Store,
-		sub.TraceParent, request, annotations)
+		sub.TraceParent, request, annotations, modules)
 	if err != nil {
 		return row{}, fmt.Errorf("insert the job: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -113,6 +114,19 @@ func TestVerification(t *testing.T) {
 	slices.Sort(modules)
 	if !slices.Equal(modules, []string{"face_match", "kya", "liveness", "ocr", "validate", "workflow"}) {
 		t.Errorf("billed modules: %v", modules)
+	}
+	// Each answer says so: nothing is billed when the job is taken, and then what the record has.
+	said := func(billed bool) (list []any) {
+		for _, module := range []string{"liveness", "ocr", "validate", "face_match", "kya", "workflow"} {
+			list = append(list, object{"module": module, "billed": billed})
+		}
+		return list
+	}
+	if !reflect.DeepEqual(accepted["usage"], any(said(false))) || !reflect.DeepEqual(job["usage"], any(said(true))) {
+		t.Errorf("usage is %v and then %v", accepted["usage"], job["usage"])
+	}
+	if data := jsonOf(t, event.Data).(object); !reflect.DeepEqual(data["usage"], any(said(true))) {
+		t.Errorf("the event tells %s", event.Data)
 	}
 	// Photographs are held for the days of their class, and the subject is found again by its reference.
 	conn := database(t)
