@@ -117,6 +117,24 @@ func (b *bundle) history(jobs, size int) {
 	}
 }
 
+// subjectJSON is the document in an archive.
+func (b *bundle) subjectJSON(kept []byte) []byte {
+	b.t.Helper()
+	archive, err := zip.NewReader(bytes.NewReader(kept), int64(len(kept)))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	entry, err := archive.Open("subject.json")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	text, err := io.ReadAll(entry)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return text
+}
+
 // watching counts what is written, keeps it where it is asked to, and looks at the heap from time to time.
 type watching struct {
 	kept  *bytes.Buffer
@@ -162,18 +180,7 @@ func TestAThousandJobsStreamWithinBoundedMemory(t *testing.T) {
 	} else {
 		t.Logf("the heap grew by %d kB for %d MB of results", grown>>10, jobs*size>>20)
 	}
-	archive, err := zip.NewReader(bytes.NewReader(w.kept.Bytes()), int64(w.kept.Len()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	entry, err := archive.Open("subject.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(entry)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := b.subjectJSON(w.kept.Bytes())
 	var document struct {
 		Jobs []struct {
 			ID     ekyc.ID `json:"job_id"`
@@ -224,5 +231,51 @@ func TestAnErasureEndsAnExport(t *testing.T) {
 	foreign := ekyc.Scope{Tenant: ekyc.NewID(ekyc.KindTenant), Environment: ekyc.Live}
 	if err := b.Write(t.Context(), io.Discard, foreign, b.person()); ekyc.CodeOf(err) != ekyc.ErrNotFound {
 		t.Errorf("another tenant's: %v", err)
+	}
+}
+
+// TestOpenCaptureLinksAreExported: those of the subject's reference, without their tokens, and of nobody else.
+func TestOpenCaptureLinksAreExported(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.in(func(ctx context.Context, tx pgx.Tx) (err error) {
+		b.subject, err = b.Vault.CreateSubject(ctx, tx, b.scope, "zq5-mine")
+		return err
+	})
+	link := func(request string) (capture.Capture, string) {
+		t.Helper()
+		c, token, err := b.Captures.Create(t.Context(), b.scope, "ek_live_eu1_x", []byte(request), capture.DefaultLife)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c, token
+	}
+	const asked = `{"subject_ref":"zq5-mine","metadata":{"order":"zq5-order"}}`
+	mine, token := link(asked)
+	over, _ := link(asked)
+	link(`{"subject_ref":"zq5-theirs"}`)
+	link(`{}`)
+	if _, err := b.owner.Exec(t.Context(), `update ekyc.capture set created_at = now() - interval '1 hour', expires_at = now() - interval '1 minute' where id = $1`, over.ID); err != nil {
+		t.Fatal(err)
+	}
+	var kept bytes.Buffer
+	if err := b.Write(t.Context(), &kept, b.scope, b.subject); err != nil {
+		t.Fatal(err)
+	}
+	text := b.subjectJSON(kept.Bytes())
+	var document struct {
+		Open []struct {
+			ID      ekyc.ID         `json:"capture_id"`
+			Request json.RawMessage `json:"request"`
+		} `json:"open_captures"`
+	}
+	if err := json.Unmarshal(text, &document); err != nil {
+		t.Fatal(err)
+	}
+	if len(document.Open) != 1 || document.Open[0].ID != mine.ID || !bytes.Contains(document.Open[0].Request, []byte("zq5-order")) {
+		t.Errorf("open links are %+v", document.Open)
+	}
+	if bytes.Contains(text, []byte(token)) || bytes.Contains(text, []byte("zq5-theirs")) {
+		t.Error("a token, or another's link, is exported")
 	}
 }

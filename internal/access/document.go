@@ -91,7 +91,7 @@ type Entry struct {
 
 // document writes subject.json.
 func (x *export) document(ctx context.Context, d *writer) error {
-	for _, part := range []func(context.Context, *writer) error{x.head, x.answers, x.consents, x.jobs, x.deliveries, x.mediaList, x.audited} {
+	for _, part := range []func(context.Context, *writer) error{x.head, x.answers, x.consents, x.jobs, x.openCaptures, x.deliveries, x.mediaList, x.audited} {
 		if err := part(ctx, d); err != nil {
 			return err
 		}

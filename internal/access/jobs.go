@@ -65,7 +65,7 @@ type Act struct {
 	Comment    string            `json:"comment,omitempty"`
 }
 
-// Capture is the link to the capture page that the job came by.
+// Capture is a link to the capture page: what a job came by.
 type Capture struct {
 	ID        ekyc.ID          `json:"capture_id"`
 	CreatedAt time.Time        `json:"created_at"`
@@ -126,7 +126,7 @@ func (x *export) somejobs(ctx context.Context, after ekyc.ID) (jobs []Job, err e
 			j := jobOf(h)
 			j.Receipts, j.Usage, j.ReuseHashes = receipts[j.ID], used[j.ID], traces[j.ID]
 			if c, found := links[j.ID]; found {
-				j.Capture = &Capture{c.ID, c.CreatedAt.UTC(), c.UsedAt, c.Challenge, c.Consent}
+				j.Capture = new(captureOf(c))
 			}
 			if h.Job.Review != nil {
 				// The same transaction: InTenant joins it.
@@ -158,4 +158,53 @@ func reviewOf(r review.Review) *Review {
 		out.Acts = append(out.Acts, Act{a.Number, a.Kind, a.At.UTC(), a.Decision, a.ReasonCode, a.Override, a.Overruled, a.Comment})
 	}
 	return out
+}
+
+// OpenCapture is a link to the capture page that was made for the subject and can still be used. Its token is not told.
+type OpenCapture struct {
+	Capture
+	ExpiresAt time.Time       `json:"expires_at"`
+	Request   json.RawMessage `json:"request"` // what it asks for, as it came
+}
+
+func (x *export) openCaptures(ctx context.Context, d *writer) error {
+	return d.list("open_captures", func(add func(any) error) error {
+		var ids []ekyc.ID
+		err := x.in(ctx, func(ctx context.Context, tx pgx.Tx) error {
+			known, err := x.Vault.GetSubject(ctx, tx, x.scope, x.subject)
+			if err != nil || known.Ref == "" {
+				return err
+			}
+			hash, err := x.Vault.RefHash(ctx, tx, x.scope, known.Ref)
+			if err != nil {
+				return err
+			}
+			ids, err = x.Captures.OpenFor(ctx, tx, x.scope, hash)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			var c capture.Capture
+			err := x.in(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
+				c, err = x.Captures.Get(x.DB.Joining(ctx, x.scope, tx), x.scope, id)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if c.State != capture.Open { // it was used or has run out meanwhile
+				continue
+			}
+			if err := add(OpenCapture{captureOf(c), c.ExpiresAt.UTC(), c.Request}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func captureOf(c capture.Capture) Capture {
+	return Capture{c.ID, c.CreatedAt.UTC(), c.UsedAt, c.Challenge, c.Consent}
 }

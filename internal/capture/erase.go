@@ -18,41 +18,16 @@ import (
 // that were made for its reference, whose hash is that of vault.RefHash and nil where it has none; these cannot be used any more. Links that were made after until,
 // where it is given, are somebody else's. It gives the number of links and the challenges that their pages were given.
 func (s *Service) EraseSubject(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, jobs []ekyc.ID, refHash []byte, until *time.Time) (erased int, challenges []ekyc.ID, err error) {
-	const ours = ` and (@until::timestamptz is null or created_at <= @until)`
-	type link struct {
-		ID        ekyc.ID
-		Request   []byte // of one from before hashes were noted: what was asked for tells whether it is for the subject
-		Challenge *ekyc.ID
+	links, err := s.openFor(ctx, tx, scope, refHash, until)
+	if err != nil {
+		return 0, nil, err
 	}
-	var links []link
-	for _, condition := range []string{
-		`job_id = any(@jobs) and (consent is not null or challenge is not null)`,
-		`state = 'open' and ref_hash = @ref` + ours,
-		`state = 'open' and ref_hash is null and @ref::bytea is not null` + ours,
-	} {
-		rows, err := tx.Query(ctx, `select id, case when state = 'open' and ref_hash is null then request end as request, challenge from capture
-			where tenant_id = @tenant and environment = @environment and `+condition+` order by id`,
-			pgx.NamedArgs{"tenant": scope.Tenant, "environment": scope.Environment, "jobs": jobs, "ref": refHash, "until": until})
-		if err != nil {
-			return 0, nil, fmt.Errorf("find a subject's links: %w", err)
-		}
-		found, err := pgx.CollectRows(rows, pgx.RowToStructByName[link])
-		if err != nil {
-			return 0, nil, fmt.Errorf("find a subject's links: %w", err)
-		}
-		links = append(links, found...)
+	used, err := find(ctx, tx, scope, `job_id = any(@jobs) and (consent is not null or challenge is not null)`, pgx.NamedArgs{"jobs": jobs})
+	if err != nil {
+		return 0, nil, err
 	}
 	var ids []ekyc.ID
-	for _, l := range links {
-		if l.Request != nil {
-			mine, err := s.isFor(ctx, tx, scope, l.ID, l.Request, refHash)
-			if err != nil {
-				return 0, nil, err
-			}
-			if !mine {
-				continue
-			}
-		}
+	for _, l := range append(used, links...) {
 		ids = append(ids, l.ID)
 		if l.Challenge != nil {
 			challenges = append(challenges, *l.Challenge)
@@ -64,6 +39,63 @@ func (s *Service) EraseSubject(ctx context.Context, tx pgx.Tx, scope ekyc.Scope,
 		return 0, nil, fmt.Errorf("forget a subject's links: %w", err)
 	}
 	return len(ids), challenges, nil
+}
+
+// link is what tells whose a link is.
+type link struct {
+	ID        ekyc.ID
+	Request   []byte // of an open one from before hashes were noted: what was asked for tells whether it is for the subject
+	Challenge *ekyc.ID
+}
+
+// find gives the links that a condition over the arguments holds for.
+func find(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, condition string, arguments pgx.NamedArgs) ([]link, error) {
+	arguments["tenant"], arguments["environment"] = scope.Tenant, scope.Environment
+	rows, err := tx.Query(ctx, `select id, case when state = 'open' and ref_hash is null then request end as request, challenge from capture
+		where tenant_id = @tenant and environment = @environment and `+condition+` order by id`, arguments)
+	if err != nil {
+		return nil, fmt.Errorf("find a subject's links: %w", err)
+	}
+	links, err := pgx.CollectRows(rows, pgx.RowToStructByName[link])
+	if err != nil {
+		return nil, fmt.Errorf("find a subject's links: %w", err)
+	}
+	return links, nil
+}
+
+// openFor gives the open links that were made for a reference, and until then where a time is given; none where there is no hash.
+func (s *Service) openFor(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, refHash []byte, until *time.Time) (mine []link, err error) {
+	if refHash == nil {
+		return nil, nil
+	}
+	for _, condition := range []string{`ref_hash = @ref`, `ref_hash is null`} { // two, by the index of each
+		links, err := find(ctx, tx, scope, `state = 'open' and `+condition+` and (@until::timestamptz is null or created_at <= @until)`,
+			pgx.NamedArgs{"ref": refHash, "until": until})
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range links {
+			if l.Request != nil {
+				if ok, err := s.isFor(ctx, tx, scope, l.ID, l.Request, refHash); err != nil {
+					return nil, err
+				} else if !ok {
+					continue
+				}
+			}
+			mine = append(mine, l)
+		}
+	}
+	return mine, nil
+}
+
+// OpenFor names the open links that were made for the subject of a reference, whose hash is that of vault.RefHash.
+func (s *Service) OpenFor(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, refHash []byte) ([]ekyc.ID, error) {
+	links, err := s.openFor(ctx, tx, scope, refHash, nil)
+	ids := make([]ekyc.ID, len(links))
+	for i, l := range links {
+		ids[i] = l.ID
+	}
+	return ids, err
 }
 
 // isFor says whether a link was made for the subject of a reference. One that does not open can become nobody's job either, and holds up no erasure.
