@@ -6,6 +6,10 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"ekyc"
+	"ekyc/internal/api"
+	"ekyc/internal/metering"
 )
 
 // WorkerCmd is `ekyc worker`.
@@ -83,6 +87,7 @@ func (p *platform) upkeep() []upkeepPart {
 	const soon, now = time.Minute, 10 * time.Second
 	return []upkeepPart{
 		{"reservations", soon, func(ctx context.Context) error { _, err := p.metering.Sweep(ctx); return err }},
+		{"other limits", now, p.recheckQuotas},
 		{"signatures", now, func(ctx context.Context) error { _, err := p.admission.Sweep(ctx); return err }},
 		{"deliveries", now, p.webhooks.Sweep},
 		{"retention", soon, p.retention.Pass},
@@ -97,6 +102,15 @@ func (p *platform) upkeep() []upkeepPart {
 		{"erasure ledger", time.Hour, p.replayErasures},
 		{"request log", time.Hour, p.requests.EnsurePartitions},
 	}
+}
+
+// recheckQuotas tells of quotas that were lowered to what is used.
+func (p *platform) recheckQuotas(ctx context.Context) error {
+	permits := func(ctx context.Context, id ekyc.ID) (metering.Entitlement, error) {
+		plan, err := p.tenants.PlanOf(ctx, id)
+		return api.EntitlementOf(plan), err
+	}
+	return p.metering.Recheck(ctx, permits, p.jobs.TellCrossings)
 }
 
 type upkeepPart struct {

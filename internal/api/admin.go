@@ -135,6 +135,14 @@ func (s *Server) putPlan(ctx context.Context, _ *Call, p *planParams, b *PlanBod
 		plan, err := s.Tenants.PutPlan(ctx, tenant.Plan{
 			Name: p.Name, Weight: b.Weight, RatePerMinute: b.RatePerMinute, RatePerDay: b.RatePerDay, Quotas: b.Quotas, Overage: b.Overage,
 		})
+		if err != nil {
+			return plan, audit.Entry{}, err
+		}
+		tenants, err := s.Tenants.OnPlan(ctx, plan.Name)
+		if err != nil {
+			return plan, audit.Entry{}, err
+		}
+		err = s.Metering.Relimited(ctx, tenants...)
 		return plan, audit.Entry{Action: audit.PlanPut, Details: audit.Details{audit.Plan: plan.Name, audit.Version: strconv.Itoa(plan.Version)}}, err
 	})
 	if err != nil {
@@ -181,6 +189,9 @@ func (s *Server) updateTenant(ctx context.Context, _ *Call, p *TenantParams, b *
 	return withID(ekyc.KindTenant, p.Tenant, func(id ekyc.ID) (*TenantAnswer, error) {
 		t, err := entered(ctx, s, ekyc.Scope{}, func(ctx context.Context) (tenant.Tenant, audit.Entry, error) {
 			t, err := s.Tenants.UpdateTenant(ctx, id, tenant.TenantUpdate{Name: b.Name, Country: b.Country, SupportEmail: b.SupportEmail, Plan: b.Plan})
+			if err == nil && b.Plan != nil {
+				err = s.Metering.Relimited(ctx, id)
+			}
 			changed := given(map[string]bool{"name": b.Name != nil, "country": b.Country != nil, "support_email": b.SupportEmail != nil, "plan": b.Plan != nil})
 			return t, audit.Entry{Action: audit.TenantUpdate, Scope: ekyc.Scope{Tenant: id}, Details: audit.Details{audit.Changed: changed, audit.Plan: t.Plan}}, err
 		})

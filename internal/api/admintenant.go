@@ -7,7 +7,6 @@ import (
 
 	"ekyc"
 	"ekyc/internal/audit"
-	"ekyc/internal/metering"
 	"ekyc/internal/operator"
 	"ekyc/internal/tenant"
 )
@@ -114,15 +113,11 @@ func (s *Server) adminRevokeKey(ctx context.Context, _ *Call, p *scopeKeyParams,
 
 // planQuotas is a tenant's quotas under its plan.
 func (s *Server) planQuotas(ctx context.Context, scope ekyc.Scope) (*QuotasAnswer, error) {
-	t, err := s.Tenants.GetTenant(ctx, scope.Tenant)
+	plan, err := s.Tenants.PlanOf(ctx, scope.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := s.Tenants.GetPlan(ctx, t.Plan, 0)
-	if err != nil {
-		return nil, err
-	}
-	list, err := s.Metering.Quotas(ctx, scope, metering.Entitlement{Plan: plan.Name, PlanVersion: plan.Version, Quotas: plan.Quotas, Overage: plan.Overage})
+	list, err := s.Metering.Quotas(ctx, scope, EntitlementOf(plan))
 	return &QuotasAnswer{Plan: plan.Name, PlanVersion: plan.Version, Quotas: orEmpty(list)}, err
 }
 

@@ -39,9 +39,9 @@ type stamped interface {
 // reservationTime is how long a unit stays reserved for a module's answer; the sweep refunds what a killed process left behind.
 const reservationTime = 2 * time.Minute
 
-// entitlementOf is what the plan grants.
-func entitlementOf(p *tenant.Principal) metering.Entitlement {
-	return metering.Entitlement{Plan: p.Plan.Name, PlanVersion: p.Plan.Version, Quotas: p.Plan.Quotas, Overage: p.Plan.Overage}
+// EntitlementOf is what a plan permits, as the meter has it.
+func EntitlementOf(p tenant.Plan) metering.Entitlement {
+	return metering.Entitlement{Plan: p.Name, PlanVersion: p.Version, Quotas: p.Quotas, Overage: p.Overage}
 }
 
 // meter runs one module: a unit is reserved, the work is done, and one transaction counts the unit, tells of crossed thresholds and
@@ -51,7 +51,7 @@ func meter[O stamped](ctx context.Context, s *Server, call *Call, module ekyc.Mo
 	// A crash of the database that undoes the reservation also ends the request: without it nothing can be counted below.
 	err := s.DB.Tentatively(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) (err error) {
 		reservation, err = s.Metering.Reserve(ctx, tx, call.Scope, metering.Reserve{
-			Units: map[ekyc.Module]int64{module: 1}, Entitlement: entitlementOf(call.Principal), Expires: reservationTime,
+			Units: map[ekyc.Module]int64{module: 1}, Entitlement: EntitlementOf(call.Principal.Plan), Expires: reservationTime,
 		})
 		return err
 	})

@@ -29,7 +29,7 @@ type QuotasAnswer struct {
 }
 
 func (s *Server) quotas(ctx context.Context, call *Call, _ *none, _ *none) (*QuotasAnswer, error) {
-	list, err := s.Metering.Quotas(ctx, call.Scope, entitlementOf(call.Principal))
+	list, err := s.Metering.Quotas(ctx, call.Scope, EntitlementOf(call.Principal.Plan))
 	return &QuotasAnswer{Plan: call.Principal.Plan.Name, PlanVersion: call.Principal.Plan.Version, Quotas: orEmpty(list)}, err
 }
 

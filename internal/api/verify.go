@@ -115,7 +115,7 @@ func (s *Server) submission(ctx context.Context, call *Call, b *VerifyBody) (wor
 	u := b.upload(s)
 	p := call.Principal
 	out := workflow.Submission{
-		Scope: call.Scope, KeyID: p.Key.ID, PlanName: p.Plan.Name, PlanVersion: p.Plan.Version, Weight: p.Plan.Weight, Entitlement: entitlementOf(p),
+		Scope: call.Scope, KeyID: p.Key.ID, PlanName: p.Plan.Name, PlanVersion: p.Plan.Version, Weight: p.Plan.Weight, Entitlement: EntitlementOf(p.Plan),
 		Selfie: b.selfie(), Front: b.ImageFront, Back: b.ImageBack, Hints: b.Hints, TypeHint: u.TypeHint, CountryHint: u.CountryHint,
 		Workflow: pinned, SubjectRef: b.SubjectRef, CallbackURL: b.CallbackURL, Metadata: b.Metadata, Store: b.Store == nil || *b.Store,
 		TraceParent: traceParentOf(ctx),

@@ -48,8 +48,8 @@ type Source struct {
 	KeyID      string // the API key that asked
 }
 
-// Crossing is a threshold of a quota that was reached. Each is returned once a period, module and percentage, to the transaction
-// that reached it.
+// Crossing is a threshold of a quota that was reached, by what was used or by a limit that was lowered. Each is returned once, to the transaction that
+// reached it.
 type Crossing struct {
 	Module  ekyc.Module
 	Percent int // 80 or 100

@@ -4,6 +4,7 @@ package metering
 type counter struct {
 	Used, Reserved        int64
 	Crossed80, Crossed100 bool
+	Seen                  *int64 // the limit that it was last held against, or the least that was told since; nil: unlimited
 }
 
 // allowance is what a counter may reach.
@@ -41,7 +42,30 @@ func (c counter) settle(held, used int64, limit *int64) (next counter, crossed [
 	if reached(c, next, *limit, c.Crossed100) {
 		next.Crossed100, crossed = true, append(crossed, 100)
 	}
+	if len(crossed) > 0 && (next.Seen == nil || *limit < *next.Seen) {
+		next.Seen = limit
+	}
 	return next, crossed, min(used, max(0, next.Used-*limit))
+}
+
+// relimit holds the counter against a limit that has changed, and returns the percentages that are thereby reached: those that were not told, and those
+// that what is used had not reached of the limit before.
+func (c counter) relimit(limit *int64) (next counter, crossed []int) {
+	next = c
+	next.Seen = limit
+	if limit == nil || c.Used == 0 {
+		return next, nil
+	}
+	reached := func(percent int64, told bool) bool {
+		return c.Used >= threshold(*limit, percent) && (!told || c.Seen == nil || c.Used < threshold(*c.Seen, percent))
+	}
+	if reached(80, c.Crossed80) {
+		next.Crossed80, crossed = true, append(crossed, 80)
+	}
+	if reached(100, c.Crossed100) {
+		next.Crossed100, crossed = true, append(crossed, 100)
+	}
+	return next, crossed
 }
 
 // reached says whether a threshold that now stands at a number of units is to be told. Usage only grows, so who is below one that has been told is

@@ -109,6 +109,44 @@ func TestThresholdsOfAnotherLimit(t *testing.T) {
 	}
 }
 
+// TestThresholdsOfALoweredLimit: what it passes is told once, and nothing of what was told before.
+func TestThresholdsOfALoweredLimit(t *testing.T) {
+	t.Parallel()
+	const unlimited = -1
+	var c counter
+	for i, step := range []struct {
+		units, limit int64 // used under the former limit, and then the limit is this one
+		want         []int // told by the change
+	}{
+		{0, 100, nil}, {50, 100, nil}, {0, 62, []int{80}}, {0, 62, nil}, {0, 55, nil}, {0, 50, []int{100}}, {0, 40, nil}, {0, 100, nil}, // 50 are used
+		{0, 50, []int{80, 100}}, {0, unlimited, nil}, {0, 20, []int{80, 100}}, {0, 60, nil}, {0, 0, []int{100}}, {0, 1000, nil}, // at 60 the 80 % are reached already
+		{0, 70, nil}, {6, 70, nil}, {0, 69, nil}, {0, 56, []int{100}}, // the use of six has told of 80 %
+	} {
+		for range step.units {
+			c, _, _ = c.settle(0, 1, c.Seen)
+		}
+		limit := &step.limit
+		if step.limit == unlimited {
+			limit = nil
+		}
+		next, told := c.relimit(limit)
+		if c = next; !slices.Equal(told, step.want) {
+			t.Errorf("change %d, to %d with %d used, tells %v, want %v", i, step.limit, c.Used, told, step.want)
+		}
+	}
+}
+
+// TestALimitThatIsLoweredAndUsedUpIsToldOnce: whichever comes first.
+func TestALimitThatIsLoweredAndUsedUpIsToldOnce(t *testing.T) {
+	t.Parallel()
+	low := int64(10)
+	used := counter{Used: 9, Crossed80: true, Crossed100: true, Seen: new(int64(1000))}
+	after, told, _ := used.settle(0, 1, &low)
+	if again, more := after.relimit(&low); !slices.Equal(told, []int{100}) || !slices.Equal(more, nil) || again.Used != 10 {
+		t.Errorf("the use tells %v and the change %v", told, more)
+	}
+}
+
 // TestThresholdsOfTheLargestLimit looks for overflow.
 func TestThresholdsOfTheLargestLimit(t *testing.T) {
 	t.Parallel()

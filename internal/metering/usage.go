@@ -16,7 +16,7 @@ func (s *Service) Quotas(ctx context.Context, scope ekyc.Scope, e Entitlement) (
 	err := s.db.InTenant(ctx, scope, func(ctx context.Context, tx pgx.Tx) error {
 		m = month{}
 		batch := &pgx.Batch{}
-		batch.Queue(`select module, used, reserved, crossed_80, crossed_100 from quota_usage where tenant_id = $1 and environment = $2 and period = `+thisMonth,
+		batch.Queue(`select module, used, reserved, crossed_80, crossed_100, limit_seen from quota_usage where tenant_id = $1 and environment = $2 and period = `+thisMonth,
 			scope.Tenant, scope.Environment).Query(m.scanCounters)
 		batch.Queue(readLimits, scope.Tenant, scope.Environment).Query(m.scanLimits)
 		batch.Queue(`select ` + thisMonth + `, ` + fmt.Sprintf(monthEnd, thisMonth)).QueryRow(m.scanPeriod)
@@ -42,20 +42,33 @@ func (s *Service) SetLimit(ctx context.Context, tenant ekyc.ID, environment ekyc
 	if units != nil && (*units < 0 || *units > maxLimit) {
 		return ekyc.Errorf(ekyc.ErrInvalidArgument, "a limit is 0 to %d units", int64(maxLimit))
 	}
-	return s.asSystem(ctx, "set a limit", `
+	return s.asSystem(ctx, "set a limit", statement{`
 		insert into quota_limit (tenant_id, environment, module, units) values ($1, $2, $3, $4)
-		on conflict (tenant_id, environment, module) do update set units = excluded.units, set_at = now()`, tenant, environment, module, units)
+		on conflict (tenant_id, environment, module) do update set units = excluded.units, set_at = now()`, []any{tenant, environment, module, units}},
+		relimitedModule(tenant, environment, module))
 }
 
 // ClearLimit gives a tenant the plan's quota again. It acts as the system.
 func (s *Service) ClearLimit(ctx context.Context, tenant ekyc.ID, environment ekyc.Environment, module ekyc.Module) error {
-	return s.asSystem(ctx, "clear a limit", `delete from quota_limit where tenant_id = $1 and environment = $2 and module = $3`, tenant, environment, module)
+	return s.asSystem(ctx, "clear a limit",
+		statement{`delete from quota_limit where tenant_id = $1 and environment = $2 and module = $3`, []any{tenant, environment, module}},
+		relimitedModule(tenant, environment, module))
 }
 
-func (s *Service) asSystem(ctx context.Context, what, statement string, args ...any) error {
+// statement is one of a transaction.
+type statement struct {
+	text string
+	args []any
+}
+
+func (s *Service) asSystem(ctx context.Context, what string, statements ...statement) error {
 	err := s.db.AsSystem(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, statement, args...)
-		return err
+		for _, do := range statements {
+			if _, err := tx.Exec(ctx, do.text, do.args...); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)

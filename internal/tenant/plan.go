@@ -75,6 +75,28 @@ func (s *Service) GetPlan(ctx context.Context, name string, version int) (plan P
 	return plan, err
 }
 
+// PlanOf gives the version in force of a tenant's plan. Errors: ErrNotFound.
+func (s *Service) PlanOf(ctx context.Context, id ekyc.ID) (Plan, error) {
+	t, err := s.GetTenant(ctx, id)
+	if err != nil {
+		return Plan{}, err
+	}
+	return s.GetPlan(ctx, t.Plan, 0)
+}
+
+// OnPlan names the tenants that have a plan.
+func (s *Service) OnPlan(ctx context.Context, name string) (tenants []ekyc.ID, err error) {
+	err = s.db.AsSystem(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `select tenant_id from tenant where plan = $1`, name)
+		if err != nil {
+			return err
+		}
+		tenants, err = pgx.CollectRows(rows, pgx.RowTo[ekyc.ID])
+		return err
+	})
+	return tenants, err
+}
+
 // PutPlan adds the next version of a plan, the first one for a new name, and puts it in force for every tenant that has the plan.
 // Version and CreatedAt of the argument do not count. Errors: ErrInvalidArgument.
 func (s *Service) PutPlan(ctx context.Context, p Plan) (plan Plan, err error) {

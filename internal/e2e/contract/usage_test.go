@@ -158,6 +158,54 @@ func TestRateLimits(t *testing.T) {
 	}
 }
 
+// TestLoweredQuotas: who has used what a lowered quota permits is told so, whether the plan, the tenant's plan or a quota of its own was changed, and once.
+func TestLoweredQuotas(t *testing.T) {
+	t.Parallel()
+	plan := func(name string, quota int) {
+		t.Helper()
+		want[object](t, operator.Do(t, http.MethodPut, "/admin/v1/plans/"+name, object{"weight": 1, "rate_per_minute": 100000, "rate_per_day": 1000000,
+			"quotas": object{"kya": quota}, "overage": false}), 200)
+	}
+	plan("shrinking", 100)
+	plan("small", 4)
+	c := newCustomer(t, "shrinking")
+	hook := want[object](t, c.test.Do(t, http.MethodPost, "/v1/webhooks", object{"url": "http://127.0.0.1:9/later"}), 201)
+	receiver := e2e.NewReceiver(t, hook["secret"].(string))
+	want[object](t, c.test.Do(t, http.MethodPatch, "/v1/webhooks/"+hook["webhook_id"].(string), object{"url": receiver.URL}), 200)
+	for i := range 5 {
+		want[object](t, c.test.Do(t, http.MethodPost, "/v1/kya/check", object{"email": fmt.Sprintf("p%d@example.com", i)}), 200)
+	}
+	conn := database(t)
+	told := func(when string, want ...string) {
+		t.Helper()
+		eventually(t, patience, when+" was looked at", func() bool {
+			return number(t, conn, "select count(*) from quota_usage where tenant_id = $1 and relimited", c.id) == 0
+		})
+		for _, event := range want {
+			kind, limit, _ := strings.Cut(event, " ")
+			receiver.Await(t, patience, func(e e2e.Event) bool {
+				return e.Type == kind && strings.Contains(string(e.Data), `"limit":`+limit+`,"used":5,`)
+			})
+		}
+	}
+	own := "/admin/v1/tenants/" + c.id + "/test/quotas/kya"
+	plan("shrinking", 6)
+	told("the plan", "quota.threshold 6")
+	want[object](t, operator.Do(t, http.MethodPatch, "/admin/v1/tenants/"+c.id, object{"plan": "small"}), 200)
+	told("the tenant's plan", "quota.exhausted 4")
+	want[object](t, operator.Do(t, http.MethodPut, own, object{"units": 50}), 200)
+	told("a quota of its own")
+	want[object](t, operator.Do(t, http.MethodPut, own, object{"units": 5}), 200)
+	told("a lower one", "quota.threshold 5", "quota.exhausted 5")
+	want[object](t, operator.Do(t, http.MethodPut, own, object{"units": 5}), 200)
+	told("the same")
+	want[object](t, operator.Do(t, http.MethodDelete, own, nil), 200)
+	told("the plan's again")
+	if n := number(t, conn, "select count(*) from webhook_event where tenant_id = $1", c.id); n != 4 {
+		t.Errorf("%d events", n)
+	}
+}
+
 // TestQuotas: a blocking plan stops at its quota, tells of 80 and 100 % exactly once, and a plan with overage goes on.
 func TestQuotas(t *testing.T) {
 	t.Parallel()
