@@ -49,25 +49,37 @@ func (s *Server) holdRoutes(f *surface) {
 
 func (s *Server) putHold(ctx context.Context, call *Call, p *subjectParams, b *HoldBody) (*HoldAnswer, error) {
 	return withID(ekyc.KindSubject, p.ID, func(id ekyc.ID) (*HoldAnswer, error) {
-		hold := vault.Hold{Reason: b.Reason, KeyID: call.Principal.Key.ID}
+		var hold *vault.Hold
 		err := s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) (err error) {
-			if hold.At, _, err = s.Vault.PutHold(ctx, tx, call.Scope, id, hold); err != nil {
-				return err
-			}
-			return s.enterAbout(ctx, tx, call.Scope, id, audit.Entry{Action: audit.HoldPut})
+			hold, err = s.putHoldOn(ctx, tx, call.Scope, id, vault.ByTenant, vault.Hold{Reason: b.Reason, KeyID: call.Principal.Key.ID})
+			return err
 		})
-		return &HoldAnswer{SubjectID: id, LegalHold: legalHold(&hold)}, err
+		return &HoldAnswer{SubjectID: id, LegalHold: legalHold(hold)}, err
 	})
 }
 
 func (s *Server) endHold(ctx context.Context, call *Call, p *subjectParams, _ *none) (*HoldAnswer, error) {
 	return withID(ekyc.KindSubject, p.ID, func(id ekyc.ID) (*HoldAnswer, error) {
 		err := s.DB.InTenant(ctx, call.Scope, func(ctx context.Context, tx pgx.Tx) error {
-			if ended, err := s.Vault.EndHold(ctx, tx, call.Scope, id); err != nil || !ended {
-				return err
-			}
-			return s.enterAbout(ctx, tx, call.Scope, id, audit.Entry{Action: audit.HoldEnd})
+			return s.endHoldOn(ctx, tx, call.Scope, id, vault.ByTenant)
 		})
 		return &HoldAnswer{SubjectID: id}, err
 	})
+}
+
+// putHoldOn puts a hold on a subject and enters that.
+func (s *Server) putHoldOn(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID, of vault.Holder, hold vault.Hold) (*vault.Hold, error) {
+	var err error
+	if hold.At, _, err = s.Vault.PutHold(ctx, tx, scope, subject, of, hold); err != nil {
+		return nil, err
+	}
+	return &hold, s.enterAbout(ctx, tx, scope, subject, audit.Entry{Action: audit.HoldPut})
+}
+
+// endHoldOn ends a hold on a subject and enters that, where there was one.
+func (s *Server) endHoldOn(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID, of vault.Holder) error {
+	if ended, err := s.Vault.EndHold(ctx, tx, scope, subject, of); err != nil || !ended {
+		return err
+	}
+	return s.enterAbout(ctx, tx, scope, subject, audit.Entry{Action: audit.HoldEnd})
 }

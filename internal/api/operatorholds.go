@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ekyc"
-	"ekyc/internal/audit"
 	"ekyc/internal/operator"
 	"ekyc/internal/vault"
 )
@@ -75,23 +74,14 @@ func (s *Server) listHeld(ctx context.Context, _ *Call, p *scopePageParams, _ *n
 }
 
 func (s *Server) putOperatorHold(ctx context.Context, call *Call, p *scopeSubjectParams, b *HoldBody) (*HeldSubjectAnswer, error) {
-	hold := vault.Hold{Reason: b.Reason, KeyID: string(call.Operator.ID)}
 	return s.changeOperatorHold(ctx, p, func(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID) (*vault.Hold, error) {
-		at, err := s.Vault.PutOperatorHold(ctx, tx, scope, subject, hold)
-		if err != nil {
-			return nil, err
-		}
-		hold.At = at
-		return &hold, s.enterAbout(ctx, tx, scope, subject, audit.Entry{Action: audit.HoldPut})
+		return s.putHoldOn(ctx, tx, scope, subject, vault.ByOperator, vault.Hold{Reason: b.Reason, KeyID: string(call.Operator.ID)})
 	})
 }
 
 func (s *Server) endOperatorHold(ctx context.Context, _ *Call, p *scopeSubjectParams, _ *none) (*HeldSubjectAnswer, error) {
 	return s.changeOperatorHold(ctx, p, func(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID) (*vault.Hold, error) {
-		if ended, err := s.Vault.EndOperatorHold(ctx, tx, scope, subject); err != nil || !ended {
-			return nil, err
-		}
-		return nil, s.enterAbout(ctx, tx, scope, subject, audit.Entry{Action: audit.HoldEnd})
+		return nil, s.endHoldOn(ctx, tx, scope, subject, vault.ByOperator)
 	})
 }
 

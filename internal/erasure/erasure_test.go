@@ -391,12 +391,12 @@ func TestAnOperatorsHoldStopsAnErasure(t *testing.T) {
 		}
 	}
 	b.in(func(ctx context.Context, tx pgx.Tx) error {
-		_, err := b.vault.PutOperatorHold(ctx, tx, b.scope, subject, hold)
+		_, _, err := b.vault.PutHold(ctx, tx, b.scope, subject, vault.ByOperator, hold)
 		return err
 	})
 	held(true)
 	b.in(func(ctx context.Context, tx pgx.Tx) error {
-		if _, _, err := b.vault.PutHold(ctx, tx, b.scope, subject, vault.Hold{Reason: "the tenant's", KeyID: "ek_x"}); err != nil {
+		if _, _, err := b.vault.PutHold(ctx, tx, b.scope, subject, vault.ByTenant, vault.Hold{Reason: "the tenant's", KeyID: "ek_x"}); err != nil {
 			return err
 		}
 		list, next, err := b.vault.ListHeld(ctx, tx, b.scope, 10, "")
@@ -406,7 +406,7 @@ func TestAnOperatorsHoldStopsAnErasure(t *testing.T) {
 		return err
 	})
 	b.in(func(ctx context.Context, tx pgx.Tx) error {
-		_, err := b.vault.EndHold(ctx, tx, b.scope, subject)
+		_, err := b.vault.EndHold(ctx, tx, b.scope, subject, vault.ByTenant)
 		return err
 	})
 	held(true)
@@ -414,10 +414,10 @@ func TestAnOperatorsHoldStopsAnErasure(t *testing.T) {
 		t.Error("the reason stands in the open")
 	}
 	b.in(func(ctx context.Context, tx pgx.Tx) error {
-		if ended, err := b.vault.EndOperatorHold(ctx, tx, b.scope, subject); err != nil || !ended {
+		if ended, err := b.vault.EndHold(ctx, tx, b.scope, subject, vault.ByOperator); err != nil || !ended {
 			t.Errorf("ended: %v, %v", ended, err)
 		}
-		ended, err := b.vault.EndOperatorHold(ctx, tx, b.scope, subject)
+		ended, err := b.vault.EndHold(ctx, tx, b.scope, subject, vault.ByOperator)
 		if ended {
 			t.Error("ended twice")
 		}
@@ -426,7 +426,7 @@ func TestAnOperatorsHoldStopsAnErasure(t *testing.T) {
 	held(false)
 	b.checkGone(subject)
 	err := b.db.InTenant(t.Context(), b.scope, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := b.vault.PutOperatorHold(ctx, tx, b.scope, subject, hold)
+		_, _, err := b.vault.PutHold(ctx, tx, b.scope, subject, vault.ByOperator, hold)
 		return err
 	})
 	wantCode(t, "hold who is erased", err, ekyc.ErrGone)

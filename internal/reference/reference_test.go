@@ -218,12 +218,12 @@ func TestTemplatesEnd(t *testing.T) {
 	expect("with fewer days", false, 1)
 	keep(-time.Minute)
 	b.must(func(ctx context.Context, tx pgx.Tx) error {
-		_, _, err := b.vault.PutHold(ctx, tx, b.scope, b.subject, vault.Hold{Reason: "case 1", KeyID: "ek_test"})
+		_, _, err := b.vault.PutHold(ctx, tx, b.scope, b.subject, vault.ByTenant, vault.Hold{Reason: "case 1", KeyID: "ek_test"})
 		return err
 	})
 	expect("held", true, 0)
 	b.must(func(ctx context.Context, tx pgx.Tx) error {
-		_, err := b.vault.EndHold(ctx, tx, b.scope, b.subject)
+		_, err := b.vault.EndHold(ctx, tx, b.scope, b.subject, vault.ByTenant)
 		return err
 	})
 	expect("released", false, 1)

@@ -32,7 +32,7 @@ func TestAPassReadsNothingOfWhatIsHeld(t *testing.T) {
 	}
 	crowd("before")
 	r.in(t, scope, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := r.vault.PutOperatorHold(ctx, tx, scope, held, vault.Hold{Reason: "a court asks", KeyID: "opr_x"})
+		_, _, err := r.vault.PutHold(ctx, tx, scope, held, vault.ByOperator, vault.Hold{Reason: "a court asks", KeyID: "opr_x"})
 		return err
 	})
 	crowd("after")

@@ -83,7 +83,7 @@ func TestHeldPhotographsOutlastTheirTime(t *testing.T) {
 	scope := newScope()
 	held, free := r.subject(t, scope), r.subject(t, scope)
 	r.in(t, scope, func(ctx context.Context, tx pgx.Tx) error {
-		_, put, err := r.vault.PutHold(ctx, tx, scope, held, vault.Hold{Reason: "case 1", KeyID: "ek_test"})
+		_, put, err := r.vault.PutHold(ctx, tx, scope, held, vault.ByTenant, vault.Hold{Reason: "case 1", KeyID: "ek_test"})
 		if !put {
 			t.Error("there was a hold before")
 		}
@@ -116,7 +116,7 @@ func TestHeldPhotographsOutlastTheirTime(t *testing.T) {
 		if err != nil || hold == nil || hold.Reason != "case 1" {
 			t.Errorf("%+v, %v", hold, err)
 		}
-		_, err = r.vault.EndHold(ctx, tx, scope, held)
+		_, err = r.vault.EndHold(ctx, tx, scope, held, vault.ByTenant)
 		return err
 	})
 	var open int

@@ -18,23 +18,33 @@ type Hold struct {
 	At     time.Time
 }
 
-const holdObject = "hold/reason" // what a sealed reason is bound as
+// Holder says who has put a hold. A subject has one of each at most, and each is ended by who put it.
+type Holder struct {
+	at, reason, by string // columns
+	object         string // what a sealed reason is bound as
+}
+
+// The holders.
+var (
+	ByTenant   = Holder{"hold_at", "hold_reason", "hold_key_id", "hold/reason"}
+	ByOperator = Holder{"operator_hold_at", "operator_hold_reason", "operator_hold_by", "hold/operator_reason"}
+)
+
+const ofSubject = ` where tenant_id = $1 and environment = $2 and id = $3`
 
 // PutHold puts a hold on a subject, or gives the one that there is another reason; it says whether there was none. Errors: ErrNotFound, ErrGone.
-func (v *Vault) PutHold(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID, h Hold) (at time.Time, put bool, err error) {
+func (v *Vault) PutHold(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID, of Holder, h Hold) (at time.Time, put bool, err error) {
 	var before bool // locked for the change at once: two that share the row first would wait for one another
-	err = tx.QueryRow(ctx, "select hold_at is not null from subject where tenant_id = $1 and environment = $2 and id = $3 for no key update",
-		scope.Tenant, scope.Environment, subject).Scan(&before)
+	err = tx.QueryRow(ctx, "select "+of.at+" is not null from subject"+ofSubject+" for no key update", scope.Tenant, scope.Environment, subject).Scan(&before)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return at, false, fmt.Errorf("look for a hold on a subject: %w", err)
 	}
-	sealed, err := v.Seal(ctx, tx, scope, subject, holdObject, []byte(h.Reason))
+	sealed, err := v.Seal(ctx, tx, scope, subject, of.object, []byte(h.Reason))
 	if err != nil {
 		return at, false, err
 	}
-	err = tx.QueryRow(ctx, `update subject set hold_at = coalesce(hold_at, clock_timestamp()), hold_reason = $4, hold_key_id = $5
-		where tenant_id = $1 and environment = $2 and id = $3 and erased_at is null returning hold_at`,
-		scope.Tenant, scope.Environment, subject, sealed, h.KeyID).Scan(&at)
+	err = tx.QueryRow(ctx, fmt.Sprintf(`update subject set %[1]s = coalesce(%[1]s, clock_timestamp()), %[2]s = $4, %[3]s = $5`, of.at, of.reason, of.by)+ofSubject+
+		" and erased_at is null returning "+of.at, scope.Tenant, scope.Environment, subject, sealed, h.KeyID).Scan(&at)
 	if errors.Is(err, pgx.ErrNoRows) { // it was erased since
 		return at, false, gone(nil)
 	}
@@ -44,10 +54,10 @@ func (v *Vault) PutHold(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subjec
 	return at, !before, nil
 }
 
-// EndHold takes a hold off a subject and says whether there was one. Errors: ErrNotFound, ErrGone.
-func (v *Vault) EndHold(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID) (ended bool, err error) {
-	tag, err := tx.Exec(ctx, `update subject set hold_at = null, hold_reason = null, hold_key_id = null
-		where tenant_id = $1 and environment = $2 and id = $3 and hold_at is not null`, scope.Tenant, scope.Environment, subject)
+// EndHold takes a hold off a subject and says whether there was one. The other holder's stays. Errors: ErrNotFound, ErrGone.
+func (v *Vault) EndHold(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID, of Holder) (ended bool, err error) {
+	tag, err := tx.Exec(ctx, fmt.Sprintf(`update subject set %s = null, %s = null, %s = null`, of.at, of.reason, of.by)+ofSubject+" and "+of.at+" is not null",
+		scope.Tenant, scope.Environment, subject)
 	if err != nil {
 		return false, fmt.Errorf("end a hold on a subject: %w", err)
 	}
@@ -58,7 +68,7 @@ func (v *Vault) EndHold(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subjec
 	return false, err
 }
 
-// HoldOf gives the hold on a subject; nil where there is none. Errors: ErrNotFound, ErrGone.
+// HoldOf gives the tenant's hold on a subject; nil where there is none. Errors: ErrNotFound, ErrGone.
 func (v *Vault) HoldOf(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID) (*Hold, error) {
 	var at, erasedAt *time.Time
 	var sealed []byte
@@ -75,7 +85,7 @@ func (v *Vault) HoldOf(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject
 	case at == nil:
 		return nil, nil
 	}
-	reason, err := v.Open(ctx, tx, scope, subject, holdObject, sealed)
+	reason, err := v.Open(ctx, tx, scope, subject, ByTenant.object, sealed)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func TestChangesOfASubjectAtOnceWaitForOneAnother(t *testing.T) {
 			return err
 		},
 		"hold": func(ctx context.Context, tx pgx.Tx) error {
-			_, _, err := b.PutHold(ctx, tx, b.scope, subject, vault.Hold{Reason: "case 1", KeyID: "ek_test"})
+			_, _, err := b.PutHold(ctx, tx, b.scope, subject, vault.ByTenant, vault.Hold{Reason: "case 1", KeyID: "ek_test"})
 			return err
 		},
 	} {

@@ -11,45 +11,11 @@ import (
 	"ekyc"
 )
 
-const operatorHoldObject = "hold/operator_reason" // what a sealed reason is bound as
-
 // HeldSubject is a subject with the holds on it.
 type HeldSubject struct {
 	ID       ekyc.ID
 	Operator *Hold      // nil: no operator has put one
 	TenantAt *time.Time // of the tenant's own; nil: there is none
-}
-
-// PutOperatorHold puts an operator's hold on a subject, beside the tenant's own, or gives the one that there is another reason. Errors: ErrNotFound, ErrGone.
-func (v *Vault) PutOperatorHold(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID, h Hold) (at time.Time, err error) {
-	sealed, err := v.Seal(ctx, tx, scope, subject, operatorHoldObject, []byte(h.Reason))
-	if err != nil {
-		return at, err
-	}
-	err = tx.QueryRow(ctx, `update subject set operator_hold_at = coalesce(operator_hold_at, clock_timestamp()), operator_hold_reason = $4, operator_hold_by = $5
-		where tenant_id = $1 and environment = $2 and id = $3 and erased_at is null returning operator_hold_at`,
-		scope.Tenant, scope.Environment, subject, sealed, h.KeyID).Scan(&at)
-	if errors.Is(err, pgx.ErrNoRows) { // it was erased since
-		return at, gone(nil)
-	}
-	if err != nil {
-		return at, fmt.Errorf("put an operator's hold on a subject: %w", err)
-	}
-	return at, nil
-}
-
-// EndOperatorHold takes an operator's hold off a subject and says whether there was one. The tenant's own stays. Errors: ErrNotFound, ErrGone.
-func (v *Vault) EndOperatorHold(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID) (ended bool, err error) {
-	tag, err := tx.Exec(ctx, `update subject set operator_hold_at = null, operator_hold_reason = null, operator_hold_by = null
-		where tenant_id = $1 and environment = $2 and id = $3 and operator_hold_at is not null`, scope.Tenant, scope.Environment, subject)
-	if err != nil {
-		return false, fmt.Errorf("end an operator's hold on a subject: %w", err)
-	}
-	if tag.RowsAffected() == 1 {
-		return true, nil
-	}
-	_, err = v.GetSubject(ctx, tx, scope, subject)
-	return false, err
 }
 
 // OperatorHoldSince is since when an operator holds a subject; nil where none does. Errors: ErrNotFound.
@@ -95,7 +61,7 @@ func (v *Vault) ListHeld(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, limit
 		if r.OperatorAt == nil {
 			continue
 		}
-		reason, err := v.Open(ctx, tx, scope, r.ID, operatorHoldObject, r.Reason)
+		reason, err := v.Open(ctx, tx, scope, r.ID, ByOperator.object, r.Reason)
 		if err != nil {
 			return nil, "", err
 		}

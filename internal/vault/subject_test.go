@@ -275,21 +275,21 @@ func TestAHeldReferenceOutlastsItsReplacement(t *testing.T) {
 	}{
 		"the tenant": {
 			func(ctx context.Context, tx pgx.Tx, subject ekyc.ID) error {
-				_, _, err := b.PutHold(ctx, tx, b.scope, subject, vault.Hold{Reason: "a dispute", KeyID: "ek_test"})
+				_, _, err := b.PutHold(ctx, tx, b.scope, subject, vault.ByTenant, vault.Hold{Reason: "a dispute", KeyID: "ek_test"})
 				return err
 			},
 			func(ctx context.Context, tx pgx.Tx, subject ekyc.ID) error {
-				_, err := b.EndHold(ctx, tx, b.scope, subject)
+				_, err := b.EndHold(ctx, tx, b.scope, subject, vault.ByTenant)
 				return err
 			},
 		},
 		"an operator": {
 			func(ctx context.Context, tx pgx.Tx, subject ekyc.ID) error {
-				_, err := b.PutOperatorHold(ctx, tx, b.scope, subject, vault.Hold{Reason: "a court asks", KeyID: "opr_x"})
+				_, _, err := b.PutHold(ctx, tx, b.scope, subject, vault.ByOperator, vault.Hold{Reason: "a court asks", KeyID: "opr_x"})
 				return err
 			},
 			func(ctx context.Context, tx pgx.Tx, subject ekyc.ID) error {
-				_, err := b.EndOperatorHold(ctx, tx, b.scope, subject)
+				_, err := b.EndHold(ctx, tx, b.scope, subject, vault.ByOperator)
 				return err
 			},
 		},

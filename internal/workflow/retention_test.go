@@ -273,7 +273,7 @@ func TestALegalHoldStopsTheEnd(t *testing.T) {
 		}
 	}
 	inScope(func(ctx context.Context, tx pgx.Tx) error {
-		_, _, err := p.vault.PutHold(ctx, tx, sub.Scope, j.Subject, vault.Hold{Reason: "a dispute", KeyID: "ek_test"})
+		_, _, err := p.vault.PutHold(ctx, tx, sub.Scope, j.Subject, vault.ByTenant, vault.Hold{Reason: "a dispute", KeyID: "ek_test"})
 		return err
 	})
 	before := heldOf(t, owner, j)
@@ -302,7 +302,7 @@ func TestALegalHoldStopsTheEnd(t *testing.T) {
 		t.Errorf("a held subject is erased: %v", err)
 	}
 	inScope(func(ctx context.Context, tx pgx.Tx) error {
-		ended, err := p.vault.EndHold(ctx, tx, sub.Scope, j.Subject)
+		ended, err := p.vault.EndHold(ctx, tx, sub.Scope, j.Subject, vault.ByTenant)
 		if !ended {
 			t.Error("there was no hold")
 		}
