@@ -174,16 +174,10 @@ func (p *platform) enterRemoval(ctx context.Context, tx pgx.Tx, scope ekyc.Scope
 }
 
 // jobsExpired enters from how many verifications what they had found was removed.
-func (p *platform) jobsExpired(ctx context.Context, tx pgx.Tx, jobs map[ekyc.Scope]int) error {
-	for scope, n := range jobs {
-		err := p.audit.Append(ctx, tx, audit.Entry{
-			Action: audit.RetentionRemove, Scope: scope, Details: audit.Details{audit.Kind: string(retention.Result), audit.Units: strconv.Itoa(n)},
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+func (p *platform) jobsExpired(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, jobs int) error {
+	return p.audit.Append(ctx, tx, audit.Entry{
+		Action: audit.RetentionRemove, Scope: scope, Details: audit.Details{audit.Kind: string(retention.Result), audit.Units: strconv.Itoa(jobs)},
+	})
 }
 
 // observeRetention registers how far removal is behind, of all tenants together, and what this process has removed.

@@ -196,7 +196,7 @@ type row struct {
 }
 
 // stillHeld is true of a receipt whose time is not over.
-const stillHeld = `(drop_at is null or drop_at > clock_timestamp() or subject_held(tenant_id, environment, subject_id))`
+const stillHeld = `(drop_at is null or drop_at > clock_timestamp() or held)`
 
 // read gives the receipt of a number, the last for 0. Errors: ErrNotFound.
 func read(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, job ekyc.ID, sequence int) (row, error) {

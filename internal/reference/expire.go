@@ -12,7 +12,7 @@ import (
 )
 
 // isOver is true of a template past its end whose subject is not held.
-const isOver = "(expires_at <= now() and not subject_held(tenant_id, environment, subject_id))"
+const isOver = "(expires_at <= now() and not held)"
 
 // Limit brings the end of a scope's templates forward to so long after each was made, for at most so many, and gives how many it changed.
 func (t *Templates) Limit(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, d time.Duration, most int) (int, error) {

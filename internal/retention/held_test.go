@@ -40,21 +40,7 @@ func TestAPassReadsNothingOfWhatIsHeld(t *testing.T) {
 	if _, err := owner.Exec(t.Context(), `vacuum analyze ekyc.media`); err != nil {
 		t.Fatal(err)
 	}
-	// What sessions have read is counted when they end.
-	read := func() (n int) {
-		t.Helper()
-		for others := 1; others > 0; time.Sleep(10 * time.Millisecond) {
-			if err := owner.QueryRow(t.Context(), `select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`).Scan(&others); err != nil {
-				t.Fatal(err)
-			}
-		}
-		err := owner.QueryRow(t.Context(), `select (select sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) from pg_stat_user_tables where relname = 'media')
-			+ (select sum(idx_tup_read) from pg_stat_user_indexes where relname = 'media')`).Scan(&n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
+	read := func() int { return storetest.Read(t, owner, "media") }
 	r.db.Close()
 	before := read()
 	files, err := blob.OpenFiles(p.files())

@@ -111,7 +111,7 @@ type row struct {
 }
 
 // over is true of a review, called r, whose time is over: nothing of it is kept any more, unless its subject is held.
-const over = `(r.held_until is not null and r.held_until <= now() and not subject_held(r.tenant_id, r.environment, r.subject_id))`
+const over = `(r.held_until is not null and r.held_until <= now() and not r.held)`
 
 // selection gives rows of a review called r. A claim or a time that has run out is over, whether the sweep has come by or not.
 const selection = `

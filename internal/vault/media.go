@@ -136,8 +136,11 @@ type mediaRow struct {
 
 const mediaColumns = "id, subject_id, job_id, kind, position, size, blob, created_at, expires_at, kept"
 
-// mediaOver is true of media that are past their end and not held.
-const mediaOver = "(expires_at <= now() and not held)"
+// mediaEnds is true of media that have an end and are not held, mediaOver of those that are past it.
+const (
+	mediaEnds = "expires_at is not null and not held"
+	mediaOver = "(expires_at <= now() and not held)"
+)
 
 func (r mediaRow) media() Media {
 	m := Media{ID: r.ID, Subject: r.SubjectID, Kind: r.Kind, Position: r.Position, Size: r.Size, CreatedAt: r.CreatedAt, Expires: r.ExpiresAt, Kept: r.Kept}

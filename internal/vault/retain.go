@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -38,30 +37,15 @@ func (v *Vault) LimitMedia(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, kin
 }
 
 // RemoveExpired deletes at most so many media that are past their end and not held, rows first and then files, and gives them. What others are
-// deleting at this moment it passes over. A file that stays behind is left to SweepFiles.
-func (v *Vault) RemoveExpired(ctx context.Context, most int) ([]Media, error) {
-	var scopes []ekyc.Scope
-	err := v.db.AsSystem(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, "select distinct tenant_id, environment from media where "+mediaOver)
-		if err != nil {
-			return err
-		}
-		scopes, err = pgx.CollectRows(rows, pgx.RowToStructByPos[ekyc.Scope])
-		return err
+// deleting at this moment it passes over. One scope whose removal fails keeps no other from its own. A file that stays behind is left to
+// SweepFiles.
+func (v *Vault) RemoveExpired(ctx context.Context, most int) (removed []Media, err error) {
+	_, err = v.db.RemoveOver(ctx, "media", mediaEnds, most, func(ctx context.Context, scope ekyc.Scope, most int) (int, error) {
+		media, err := v.removeExpiredOf(ctx, scope, most)
+		removed = append(removed, media...)
+		return len(media), err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("find expired media: %w", err)
-	}
-	var removed []Media
-	var faults []error
-	for _, scope := range scopes { // one of them that fails does not keep the others from being removed
-		if len(removed) >= most {
-			break
-		}
-		media, err := v.removeExpiredOf(ctx, scope, most-len(removed))
-		removed, faults = append(removed, media...), append(faults, err)
-	}
-	return removed, errors.Join(faults...)
+	return removed, err
 }
 
 // removeExpiredOf deletes one batch of a scope's. Those of a job that end together come together.
@@ -70,10 +54,9 @@ func (v *Vault) removeExpiredOf(ctx context.Context, scope ekyc.Scope, most int)
 	var media []Media
 	err := v.db.InTenant(ctx, scope, func(ctx context.Context, tx pgx.Tx) error {
 		blobs, media = nil, nil
-		result, err := tx.Query(ctx, `with gone as (
-				delete from media where tenant_id = $1 and environment = $2 and id in (
-					select id from media where tenant_id = $1 and environment = $2 and `+mediaOver+` order by expires_at limit $3 for update skip locked)
-				returning `+mediaColumns+`),
+		result, err := tx.Query(ctx, `with past as materialized (
+				select id from media where tenant_id = $1 and environment = $2 and `+mediaOver+` order by expires_at limit $3 for update skip locked),
+			gone as (delete from media where tenant_id = $1 and environment = $2 and id in (select id from past) returning `+mediaColumns+`),
 			noted as (insert into media_over (tenant_id, environment, id) select $1, $2, id from gone where kept)
 			select * from gone order by subject_id, job_id, id`, scope.Tenant, scope.Environment, most)
 		if err != nil {

@@ -68,12 +68,12 @@ func (s *Service) wakeLost(ctx context.Context, tx pgx.Tx) (int, error) {
 }
 
 // stillHeld is true of an event, called v, whose time is not over: else what it carried is not given out, whether it has been dropped yet or not.
-const stillHeld = `(v.drop_at > now() or subject_held(v.tenant_id, v.environment, v.subject_id))`
+const stillHeld = `(v.drop_at > now() or v.held)`
 
 // dropBodies forgets what events carried, where to, and what was answered.
 func dropBodies(ctx context.Context, tx pgx.Tx) (int, error) {
 	rows, err := tx.Query(ctx, `update webhook_event v set body = null, thin_body = null from (
-			select tenant_id, environment, id from webhook_event where body is not null and drop_at < now() and not subject_held(tenant_id, environment, subject_id) limit $1 for no key update skip locked) old
+			select tenant_id, environment, id from webhook_event where body is not null and drop_at < now() and not held limit $1 for no key update skip locked) old
 		where v.tenant_id = old.tenant_id and v.environment = old.environment and v.id = old.id returning v.id`, sweepBatch)
 	if err != nil {
 		return 0, err
@@ -111,7 +111,7 @@ func (s *Service) Limit(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, d time
 
 func (s *Service) removeEvents(ctx context.Context, tx pgx.Tx) (int, error) {
 	return remove(ctx, tx, `delete from webhook_event v using (
-			select tenant_id, environment, id from webhook_event where created_at < now() - $2::interval and not subject_held(tenant_id, environment, subject_id) limit $1 for update skip locked) old
+			select tenant_id, environment, id from webhook_event where created_at < now() - $2::interval and not held limit $1 for update skip locked) old
 		where v.tenant_id = old.tenant_id and v.environment = old.environment and v.id = old.id`, sweepBatch, s.options.KeepFor)
 }
 

@@ -21,14 +21,8 @@ import (
 // entering is a process that enters what it removes, as the program does.
 func (w world) entering(ctx context.Context, files blob.Store, o store.Options) (*process, error) {
 	var log *audit.Log
-	p, err := w.openOn(ctx, files, o, &synthetic{}, Options{Expired: func(ctx context.Context, tx pgx.Tx, jobs map[ekyc.Scope]int) error {
-		for scope, n := range jobs {
-			e := audit.Entry{Action: audit.RetentionRemove, Scope: scope, Details: audit.Details{audit.Kind: "result", audit.Units: strconv.Itoa(n)}}
-			if err := log.Append(ctx, tx, e); err != nil {
-				return err
-			}
-		}
-		return nil
+	p, err := w.openOn(ctx, files, o, &synthetic{}, Options{Expired: func(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, jobs int) error {
+		return log.Append(ctx, tx, audit.Entry{Action: audit.RetentionRemove, Scope: scope, Details: audit.Details{audit.Kind: "result", audit.Units: strconv.Itoa(jobs)}})
 	}}, 0)
 	if err != nil {
 		return nil, err

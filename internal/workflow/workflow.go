@@ -67,9 +67,8 @@ type Options struct {
 	Span func(ctx context.Context, traceParent, name string) (context.Context, func(error))
 	// Entered, where set, enters an act into the audit log, in the transaction of the act.
 	Entered func(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, act Act, job ekyc.ID) error
-	// Expired, where set, is told from how many jobs of each scope what they held was taken since their time was over, in that transaction, which is one
-	// of the system.
-	Expired func(ctx context.Context, tx pgx.Tx, jobs map[ekyc.Scope]int) error
+	// Expired, where set, is told from how many jobs of a scope what they held was taken since their time was over, in that transaction.
+	Expired func(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, jobs int) error
 	Logger  *slog.Logger // nil for slog.Default()
 }
 

@@ -171,3 +171,23 @@ func (s *Server) admit(t testing.TB, statement string) {
 	}
 	t.Fatalf("%s: %v", statement, err)
 }
+
+// Read gives how many rows and entries of indexes all sessions but the owner's have read of a table of the service. Sessions count when they end, so it waits for
+// that: the test has closed its own.
+func Read(t testing.TB, owner *pgx.Conn, table string) (n int) {
+	t.Helper()
+	for others, deadline := 1, time.Now().Add(time.Minute); others > 0; time.Sleep(10 * time.Millisecond) {
+		if err := owner.QueryRow(t.Context(), `select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`).Scan(&others); err != nil {
+			t.Fatal(err)
+		}
+		if others > 0 && time.Now().After(deadline) {
+			t.Fatalf("%d sessions do not end", others)
+		}
+	}
+	err := owner.QueryRow(t.Context(), `select (select sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) from pg_stat_user_tables where schemaname = 'ekyc' and relname = $1)
+		+ (select coalesce(sum(idx_tup_read), 0) from pg_stat_user_indexes where schemaname = 'ekyc' and relname = $1)`, table).Scan(&n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
