@@ -14,6 +14,7 @@ import (
 
 	"ekyc/internal/blob"
 	"ekyc/internal/blob/s3"
+	"ekyc/internal/erasure"
 	"ekyc/internal/health"
 	"ekyc/internal/keyring"
 	"ekyc/internal/store"
@@ -93,7 +94,9 @@ func (d *DoctorCmd) examineDatabase(ctx context.Context) []finding {
 		{i.Number < leastServer, failed(part, fmt.Errorf("PostgreSQL %s is too old", i.Version), "take 14 or later")},
 		{i.Standby, failed(part, errors.New("it is a standby, which takes no writes"), "name the primary in EKYC_DATABASE_URL")},
 		{len(i.Barred) > 0, failed("database roles", fmt.Errorf("the login may not use %s", strings.Join(i.Barred, ", ")), "`ekyc migrate` makes the roles; then grant them to the login")},
-		{i.Superuser && d.DatabaseURL != "", minded("database roles", "the login is a superuser", "give the service a login that is a member of ekyc_service and ekyc_system, and EKYC_DATABASE_OWNER_URL for migrations")},
+		{i.Superuser && d.DatabaseURL != "", minded("database login", "it is a superuser: row security holds only while it works under the service's roles, which nothing makes it do but this program", ownLogin)},
+		{i.Bypasses && !i.Superuser, minded("database login", "it has BYPASSRLS: row security holds only while it works under the service's roles, which nothing makes it do but this program", ownLogin)},
+		{len(i.Unbound) > 0, failed("row security", fmt.Errorf("void: %s may pass it by, so that no tenant is kept from another's rows", strings.Join(i.Unbound, ", ")), "`alter role … nosuperuser nobypassrls`: no role of the service needs either")},
 		{len(i.Behind) > 0, minded("database tables", "older than this program: "+strings.Join(i.Behind, ", "), "`ekyc migrate`, or start a process without --no-migrate")},
 		{len(i.Ahead) > 0, failed("database tables", errors.New("newer than this program: "+strings.Join(i.Ahead, ", ")), "start the program that has made them, or a newer one")},
 	} {
@@ -104,7 +107,31 @@ func (d *DoctorCmd) examineDatabase(ctx context.Context) []finding {
 	if i.Hidden {
 		list = append(list, d.examineAsOwner(ctx)...)
 	}
+	list = append(list, examineErasures(ctx, url)...)
 	return append(list, clock("clock, against the database", i.Skew, skewMinded, skewFails))
+}
+
+// ownLogin is what to do where the service's login may too much.
+const ownLogin = "give the service a login that is a member of ekyc_service and ekyc_system and nothing else, and EKYC_DATABASE_OWNER_URL for migrations and backups"
+
+// examineErasures looks for erasures that do not come to their end; nothing where the tables cannot be asked, which other lines tell.
+func examineErasures(ctx context.Context, url string) []finding {
+	const part = "erasures"
+	db, err := store.Open(ctx, url, store.Options{ServiceConns: 1, SystemConns: 1})
+	if err != nil {
+		return nil
+	}
+	defer db.Close()
+	switch w, err := erasure.Look(ctx, db); {
+	case err != nil:
+		return nil
+	case w.Stuck > 0:
+		return []finding{minded(part, fmt.Sprintf("%d do not come to their end, such as that of %s; %d are incomplete, the oldest for %s", w.Stuck, w.Example, w.Incomplete, w.Oldest.Round(time.Second)),
+			"the worker's log says why: the erasure ledger cannot be written, or the media store does not remove files (a lock, a right); they are tried every ten minutes")}
+	case w.Incomplete > 0:
+		return []finding{well(part, "%d are being completed, the oldest for %s", w.Incomplete, w.Oldest.Round(time.Second))}
+	}
+	return []finding{well(part, "all are complete")}
 }
 
 // examineAsOwner looks at what the service's login may not see.

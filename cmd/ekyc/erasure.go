@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"text/tabwriter"
@@ -107,18 +108,23 @@ func (p *platform) replayErasures(ctx context.Context) error {
 	return err
 }
 
-// observeErasure registers how many erasures are not completed.
+// observeErasure registers what is not done yet of erasures.
 func (p *platform) observeErasure() error {
-	incomplete, err := otel.Meter("ekyc").Int64ObservableGauge("ekyc.erasures.incomplete", metric.WithDescription("Erasures that are committed and not yet in the ledger, or whose files are not removed yet."))
-	if err != nil {
+	meter := otel.Meter("ekyc")
+	incomplete, err := meter.Int64ObservableGauge("ekyc.erasures.incomplete", metric.WithDescription("Erasures that are committed and not yet in the ledger, or whose files are not removed yet."))
+	stuck, err2 := meter.Int64ObservableGauge("ekyc.erasures.stuck", metric.WithDescription("Erasures that were tried to be completed, or looked at a second time, again and again."))
+	oldest, err3 := meter.Float64ObservableGauge("ekyc.erasures.oldest", metric.WithDescription("Seconds since the oldest incomplete erasure was committed."))
+	if err := errors.Join(err, err2, err3); err != nil {
 		return err
 	}
-	_, err = otel.Meter("ekyc").RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-		if n, err := p.erasure.Incomplete(ctx); err == nil { // else the database is away, which other metrics tell
-			o.ObserveInt64(incomplete, int64(n))
+	_, err = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		if w, err := p.erasure.Waiting(ctx); err == nil { // else the database is away, which other metrics tell
+			o.ObserveInt64(incomplete, int64(w.Incomplete))
+			o.ObserveInt64(stuck, int64(w.Stuck))
+			o.ObserveFloat64(oldest, w.Oldest.Seconds())
 		}
 		return nil
-	}, incomplete)
+	}, incomplete, stuck, oldest)
 	return err
 }
 

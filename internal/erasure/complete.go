@@ -51,7 +51,7 @@ func (s *Service) complete(ctx context.Context, scope ekyc.Scope, id ekyc.ID) (S
 		return Signed{}, err
 	}
 	if err := s.vault.DeleteBlobs(ctx, r.Files); err != nil {
-		s.options.Logger.WarnContext(ctx, "files of an erased subject could not be removed and are tried again", "error.message", err.Error())
+		s.options.Logger.WarnContext(ctx, "files of an erased subject could not be removed and are tried again", "erasure", id, "error.message", err.Error())
 		return Signed{}, errFilesLeft
 	}
 	err = s.db.InTenant(ctx, scope, func(ctx context.Context, tx pgx.Tx) error { return s.certify(ctx, tx, scope, id, r, entry, written) })

@@ -316,8 +316,8 @@ func TestNobodyIsToldBeforeTheLedgerHasIt(t *testing.T) {
 		}
 	}
 	told("without a ledger", 0)
-	if n, err := p.Incomplete(t.Context()); n != 1 || err != nil {
-		t.Errorf("%d erasures are incomplete, %v", n, err)
+	if w, err := p.Waiting(t.Context()); w.Incomplete != 1 || err != nil {
+		t.Errorf("incomplete are %+v, %v", w, err)
 	}
 	b.must(p.finish(t.Context(), time.Hour)) // a young one is left to who erases
 	_, err = p.CertificateOf(t.Context(), b.scope, subject)
@@ -333,6 +333,7 @@ func TestNobodyIsToldBeforeTheLedgerHasIt(t *testing.T) {
 	}
 	told("while the file cannot be removed", 0)
 	media.away = false
+	b.later()
 	b.must(p.finish(t.Context(), 0))
 	told("at the end", 1)
 	b.must(p.finish(t.Context(), 0))
@@ -341,8 +342,8 @@ func TestNobodyIsToldBeforeTheLedgerHasIt(t *testing.T) {
 	if n := b.files(b.media); n != 0 {
 		t.Errorf("%d files are left", n)
 	}
-	if n, err := p.Incomplete(t.Context()); n != 0 || err != nil {
-		t.Errorf("%d erasures are incomplete, %v", n, err)
+	if w, err := p.Waiting(t.Context()); w != (Waiting{}) || err != nil {
+		t.Errorf("incomplete are %+v, %v", w, err)
 	}
 }
 

@@ -182,8 +182,8 @@ func TestTheLedgerLearnsOfEveryErasure(t *testing.T) {
 		}
 		return err
 	})
-	if n, err := b.Incomplete(t.Context()); err != nil || n != 2 {
-		t.Errorf("%d are missing in the ledger, %v", n, err)
+	if w, err := b.Waiting(t.Context()); err != nil || w.Incomplete != 2 || w.Stuck != 0 {
+		t.Errorf("missing in the ledger are %+v, %v", w, err)
 	}
 	b.must(b.fillLedger(t.Context(), time.Hour))
 	if n := b.files(b.ledge); n != 0 {
@@ -196,8 +196,8 @@ func TestTheLedgerLearnsOfEveryErasure(t *testing.T) {
 	if n := b.number(`select count(*) from idempotency where answer is not null`); n != 1 {
 		t.Errorf("%d answers are left", n)
 	}
-	if n, err := b.Incomplete(t.Context()); err != nil || n != 0 {
-		t.Errorf("%d are missing in the ledger, %v", n, err)
+	if w, err := b.Waiting(t.Context()); err != nil || w != (Waiting{}) {
+		t.Errorf("missing in the ledger are %+v, %v", w, err)
 	}
 }
 

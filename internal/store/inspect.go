@@ -20,6 +20,8 @@ type Inspection struct {
 	Number    int           // of the version, such as 150004
 	Standby   bool          // it takes no writes
 	Superuser bool          // the login is one
+	Bypasses  bool          // the login has BYPASSRLS
+	Unbound   []string      // roles of the service that row-level security does not bind: no tenant is kept from another's rows
 	Barred    []string      // roles of the service that the login may not use, or that are not there yet
 	Behind    []string      // packages whose tables are older than the program
 	Ahead     []string      // packages whose tables are newer
@@ -46,7 +48,7 @@ func Inspect(ctx context.Context, url string, list ...Migrations) (Inspection, e
 	before := time.Now()
 	var there time.Time
 	err = conn.QueryRow(ctx, `select clock_timestamp(), current_setting('server_version'), current_setting('server_version_num')::int, pg_is_in_recovery(),
-		(select rolsuper from pg_roles where rolname = current_user)`).Scan(&there, &out.Version, &out.Number, &out.Standby, &out.Superuser)
+		rolsuper, rolbypassrls from pg_roles where rolname = current_user`).Scan(&there, &out.Version, &out.Number, &out.Standby, &out.Superuser, &out.Bypasses)
 	if err != nil {
 		return out, unavailable(fmt.Errorf("look at the database: %w", err))
 	}
@@ -55,6 +57,12 @@ func Inspect(ctx context.Context, url string, list ...Migrations) (Inspection, e
 		[]string{RoleService, RoleSystem})
 	if err == nil {
 		out.Barred, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	}
+	if err == nil {
+		rows, err = conn.Query(ctx, `select rolname::text from pg_roles where rolname = any($1) and (rolsuper or rolbypassrls) order by rolname`, []string{RoleService, RoleSystem})
+	}
+	if err == nil {
+		out.Unbound, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	}
 	if err != nil {
 		return out, unavailable(fmt.Errorf("look at the roles: %w", err))

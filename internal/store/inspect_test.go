@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"ekyc"
 	"ekyc/internal/store"
+	"ekyc/internal/store/storetest"
 )
 
 func TestADatabaseIsInspected(t *testing.T) {
@@ -67,5 +69,62 @@ func TestWhatMayPassIsAway(t *testing.T) {
 				t.Errorf("%s, %s: away %v, refused %v (%v)", name, what, store.Away(err), store.Refused(err), err)
 			}
 		}
+	}
+}
+
+// TestRowSecurityBindsTheRolesWhateverTheLogin: a login that could pass it by works under roles that cannot; one of these that can makes it void, and that is seen.
+func TestRowSecurityBindsTheRolesWhateverTheLogin(t *testing.T) {
+	t.Parallel()
+	own, err := storetest.Start(things) // roles are of the whole server
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(own.Close)
+	url := own.URL(t)
+	owner, low := storetest.Owner(t, url), strings.Replace(url, "user=ekyc_login", "user=ekyc_app", 1)
+	mine, theirs := scope(ekyc.Live), scope(ekyc.Live)
+	for _, c := range []struct {
+		grant           string
+		superuser, pass bool
+		unbound         []string
+		seen            int // of a row of mine by theirs
+	}{
+		{"alter role ekyc_app nosuperuser", false, false, nil, 0},
+		{"alter role ekyc_app bypassrls", false, true, nil, 0},
+		{"alter role ekyc_app superuser", true, true, nil, 0},
+		{"alter role ekyc_app nosuperuser nobypassrls; alter role ekyc_service bypassrls", false, false, []string{store.RoleService}, 1},
+		{"alter role ekyc_service nobypassrls superuser", false, false, []string{store.RoleService}, 1},
+		{"alter role ekyc_service nosuperuser; alter role ekyc_system bypassrls", false, false, []string{store.RoleSystem}, 0},
+	} {
+		if _, err := owner.Exec(t.Context(), c.grant); err != nil {
+			t.Fatal(err)
+		}
+		i, err := store.Inspect(t.Context(), low, things)
+		if err != nil || i.Superuser != c.superuser || i.Bypasses != c.pass || !slices.Equal(i.Unbound, c.unbound) {
+			t.Errorf("%s: %+v, %v", c.grant, i, err)
+		}
+		db, err := store.Open(t.Context(), low, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		insert(db, mine, mine) // the first makes it
+		if n := count(t, in(db, theirs)); n != c.seen {
+			t.Errorf("%s: another tenant sees %d rows", c.grant, n)
+		}
+		if c.pass { // what the doctor warns of
+			err := db.InTenant(t.Context(), theirs, func(ctx context.Context, tx pgx.Tx) (err error) {
+				if _, err = tx.Exec(ctx, "set local role none"); err == nil {
+					var n int
+					if err = tx.QueryRow(ctx, "select count(*) from thing").Scan(&n); n != 1 {
+						t.Errorf("%s: the login itself sees %d rows", c.grant, n)
+					}
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		db.Close()
 	}
 }
