@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"os"
@@ -108,6 +109,14 @@ func TestTheDoctorLooksAtWhatIsConfigured(t *testing.T) {
 		if f := found[part]; f.State != stateFail || !strings.Contains(f.Problem, says) {
 			t.Errorf("%s: %+v, want a failure that says %q", part, f, says)
 		}
+	}
+	open := filepath.Join(t.TempDir(), "open")
+	if err := errors.Join(os.Mkdir(open, 0o700), os.Chmod(open, 0o777), os.Chmod(filepath.Join(directory, "root.key"), 0o600), os.Rename(filepath.Join(directory, "root.key"), filepath.Join(open, "root.key"))); err != nil {
+		t.Fatal(err)
+	}
+	d.RootKeyFile = filepath.Join(open, "root.key")
+	if f := look(d)["root keys"]; f.State != stateFail || !strings.Contains(f.Problem, "every user may put another file in its place") || !strings.Contains(f.Advice, "chown") {
+		t.Errorf("root keys that anybody may replace: %+v", f)
 	}
 	if f := found["TLS certificate"]; f.State != stateWarn || !strings.Contains(f.Problem, "expires in") {
 		t.Errorf("a certificate that ends tomorrow: %+v", f)

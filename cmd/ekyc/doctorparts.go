@@ -48,7 +48,7 @@ func (d *DoctorCmd) examineRootKeys(ctx context.Context) []finding {
 	case errors.Is(err, keyring.ErrRefused), errors.Is(err, keyring.ErrAltered):
 		return []finding{timed(began, failed(part, err, "give this machine the right to use the key of --root-key-service, or name the one that has sealed the file"))}
 	case err != nil:
-		return []finding{timed(began, failed(part, err, "chmod 600 the file, or see to --root-key-service: a file is either sealed by it or clear"))}
+		return []finding{timed(began, failed(part, err, "chown the file to the service's user, chmod 600, in a directory that not everybody may write; or see to --root-key-service: a file is either sealed by it or clear"))}
 	}
 	sealed := "in the clear, for its owner alone"
 	if d.RootKeyService != "" {
@@ -175,7 +175,7 @@ func (d *DoctorCmd) examineTLS(context.Context) []finding {
 	}
 	pair, err := tlsfiles.Open(d.TLSCert, d.TLSKey, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return []finding{failed(part, err, "give a chain in PEM, the server's certificate first, and its key, which only its owner may read")}
+		return []finding{failed(part, err, "give a chain in PEM, the server's certificate first, and its key, which is the service's user's or root's and for its owner alone to read")}
 	}
 	leaf, left := pair.Leaf(), time.Until(pair.Expires())
 	names := strings.Join(leaf.DNSNames, ", ")

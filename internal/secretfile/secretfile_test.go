@@ -1,6 +1,7 @@
 package secretfile_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -57,6 +58,67 @@ func TestWhatIsNoSecret(t *testing.T) {
 	for _, path := range []string{directory, filepath.Join(directory, "absent"), "/dev/null", pipe} {
 		if _, err := secretfile.Read(path, 10); ekyc.CodeOf(err) != ekyc.ErrFileUnreadable {
 			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// TestSecretsOfOtherUsersAreRefused: what another user has put there, or may replace, is not taken for a secret of ours. Root reads what belongs to a user in that user's own
+// directory.
+func TestSecretsOfOtherUsersAreRefused(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	const user, other = 12345, 23456
+	for name, c := range map[string]struct {
+		file, directory int
+		refused         bool
+	}{
+		"root's": {0, 0, false}, "root's in a user's directory": {0, user, false}, "a user's in root's directory": {user, 0, true},
+		"a user's own": {user, user, false}, "a user's in another's directory": {user, other, true},
+	} {
+		path := secretIn(t, t.TempDir())
+		link := filepath.Join(t.TempDir(), "link")
+		if err := errors.Join(os.Chown(path, c.file, -1), os.Chown(filepath.Dir(path), c.directory, -1), os.Symlink(path, link)); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{path, link} {
+			line, err := secretfile.Line(path)
+			if (ekyc.CodeOf(err) == ekyc.ErrFileUnreadable) != c.refused || (line == "planted") == c.refused {
+				t.Errorf("%s: %q, %v", name, line, err)
+			}
+			if c.refused && !strings.Contains(fmt.Sprint(err), "belongs to the user 12345") {
+				t.Errorf("%s: it does not say why: %v", name, err)
+			}
+		}
+	}
+}
+
+func secretIn(t *testing.T, directory string) string {
+	t.Helper()
+	path := filepath.Join(directory, "secret")
+	if err := os.WriteFile(path, []byte("planted\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestSecretsThatAnybodyMayReplaceAreRefused: in /tmp nobody removes what is another's, in a directory that is open without that everybody does.
+func TestSecretsThatAnybodyMayReplaceAreRefused(t *testing.T) {
+	t.Parallel()
+	for mode, refused := range map[os.FileMode]bool{
+		0o700: false, 0o755: false, 0o775: false, 0o777: true, 0o702: true, 0o777 | os.ModeSticky: false,
+	} {
+		path := secretIn(t, t.TempDir())
+		link := filepath.Join(t.TempDir(), "link")
+		if err := errors.Join(os.Chmod(filepath.Dir(path), mode), os.Symlink(path, link)); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{path, link} {
+			_, err := secretfile.Line(path)
+			if (ekyc.CodeOf(err) == ekyc.ErrFileUnreadable) != refused {
+				t.Errorf("mode %v: %v", mode, err)
+			}
 		}
 	}
 }
