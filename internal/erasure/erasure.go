@@ -45,7 +45,7 @@ type Options struct {
 	// KeyBackups is the longest time for which the operator keeps any copy of the subjects' keys: dumps, archived journals, snapshots of disks. 0 for
 	// DefaultKeyBackups. Certificates name the end of it.
 	KeyBackups time.Duration
-	// LostEntries are numbers of the ledger's entries that are lost for good, and are not missed.
+	// LostEntries are numbers of the ledger's entries that are lost for good, and are not missed; 0 for each of those from before there were numbers.
 	LostEntries []int64
 	Checkpoint  func(ctx context.Context) (string, error) // the audit log's latest; nil: certificates carry none
 	Program     string                                    // its version

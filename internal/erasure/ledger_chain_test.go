@@ -237,3 +237,59 @@ func TestALedgerThatHangsHoldsNobodyElseUp(t *testing.T) {
 		t.Errorf("%d entries", n)
 	}
 }
+
+// TestAnAlteredEntryOfBeforeStopsTheReplay: one of before the chain cannot be told from a foreign file by its number, but by how many there were. A foreign one beside them
+// is reported and stops nothing, and what is lost for good is said to be.
+func TestAnAlteredEntryOfBeforeStopsTheReplay(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var old []string
+	for range 3 {
+		entry := entryOf(b.anErasure())
+		entry.Version = loneVersion
+		_, name, err := b.ledger.put(t.Context(), entry)
+		b.must(err)
+		old = append(old, name)
+	}
+	if out, err := b.Replay(t.Context()); err != nil || out.Entries != 3 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	_, err := b.writeLedger(t.Context(), b.anErasure())
+	b.must(err)
+	text, err := os.ReadFile(b.entryFile(old[1]))
+	b.must(err)
+	foreign := "ffff" + "0000deadbeef" + old[0][16:] // of 1970: not read again where the database is only a little behind
+	b.must(b.ledge.Put(t.Context(), foreign, text))
+	for state, forget := range map[string]string{
+		"restored from before": `update erasure_ledger set number = 0, name = '', mac = ''`, "restored from before the chain": `update erasure_ledger set number = 0, name = '', mac = '', earlier = null`,
+	} {
+		again := func() (Replayed, error) {
+			b.exec(`update erasure_watermark set through = '2001-01-01'`)
+			b.exec(forget)
+			return b.Replay(t.Context())
+		}
+		if out, err := again(); err != nil || out.Refused != 0 {
+			t.Errorf("%s, a foreign file: %+v, %v", state, out, err)
+		}
+		for what, content := range map[string][]byte{"altered": []byte(strings.Replace(string(text), `"live"`, `"test"`, 1)), "emptied": {}} {
+			b.must(os.WriteFile(b.entryFile(old[1]), content, 0o600))
+			_, err := again()
+			if ekyc.CodeOf(err) != ekyc.ErrConflict || !strings.Contains(err.Error(), "of its 3 entries from before it was a chain 1 were altered") || !strings.Contains(err.Error(), old[1]) {
+				t.Errorf("%s, %s: %v", state, what, err)
+			}
+		}
+		b.options.LostEntries = []int64{0}
+		if out, err := again(); err != nil || out.Refused != 2 {
+			t.Errorf("%s, lost for good: %+v, %v", state, out, err)
+		}
+		b.must(os.Remove(b.entryFile(old[1])))
+		if _, err := again(); err != nil {
+			t.Errorf("%s, lost for good, and not there: %v", state, err)
+		}
+		b.options.LostEntries = nil
+		b.must(os.WriteFile(b.entryFile(old[1]), text, 0o600))
+		if _, err := again(); err != nil {
+			t.Errorf("%s, put back: %v", state, err)
+		}
+	}
+}

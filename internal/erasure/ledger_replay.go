@@ -146,8 +146,8 @@ func (p pass) last() (last int64) {
 // meanwhile may have been listed or not. Where everything was read, everything is looked at.
 func (s *Service) checkChain(p pass, before, now chain, everything bool) error {
 	last := max(p.last(), before.Number)
-	altered := slices.ContainsFunc(p.refused, func(name string) bool { _, chained, _ := timeOf(name); return chained }) // or no entry at all
-	if !everything && (altered || int64(len(p.files.chained)+len(s.options.LostEntries)) < last) {
+	_, altered := p.refusedBy() // or no entry at all
+	if !everything && (len(altered) > 0 || int64(len(p.files.chained)+len(s.options.LostEntries)-s.lostEarlier()) < last) {
 		return missing(p, 0, "")
 	}
 	first := now.Number + 1
@@ -173,17 +173,56 @@ func (s *Service) checkChain(p pass, before, now chain, everything bool) error {
 			return ekyc.Errorf(ekyc.ErrConflict, "the erasure ledger is not one chain: its entry %d, the file %s, follows on %s, and the entry %d is %s", number, p.names[number], e.Previous, number-1, previous.Name)
 		}
 	}
-	earlier, names := int64(0), ""
+	return s.checkEarlier(p, now, everything)
+}
+
+// checkEarlier says whether entries from before the chain are missing or altered: they have no numbers, but there are as many as were counted when the chain began, foreign
+// files that lay among them then included. Files that have come since and verify no better are nobody's.
+func (s *Service) checkEarlier(p pass, now chain, everything bool) error {
+	earlier, names := 0, ""
 	if now.Earlier != nil {
-		earlier, names = *now.Earlier, now.EarlierNames
+		earlier, names = int(*now.Earlier), now.EarlierNames
 	}
 	if at, there := p.at[1]; there { // which a database that was restored to before the chain has to believe
-		earlier, names = p.entries[at].Earlier, p.entries[at].EarlierNames
+		earlier, names = int(p.entries[at].Earlier), p.entries[at].EarlierNames
 	}
-	if n := int64(len(p.files.lone)); n < earlier || n == earlier && earlier > 0 && sumOf(p.files.lone) != names {
+	altered, _ := p.refusedBy()
+	n, lost := len(p.files.lone), s.lostEarlier()
+	others := n == earlier && earlier > 0 && sumOf(p.files.lone) != names
+	switch {
+	case !others && n >= earlier && len(altered) == 0:
+		return nil
+	case !everything:
+		return missing(p, 0, "")
+	case n-len(altered) >= earlier-lost && (!others || lost > 0):
+		return nil
+	case others || n < earlier-lost:
 		return ekyc.Errorf(ekyc.ErrConflict, "the erasure ledger is not whole: of its %d entries from before it was a chain %d are there, or others. %s", earlier, n, whatToDo)
 	}
-	return nil
+	return ekyc.Errorf(ekyc.ErrConflict, "the erasure ledger is not whole: of its %d entries from before it was a chain %d were altered; files that are no entries are %s. %s",
+		earlier, earlier-(n-len(altered)), strings.Join(altered[:min(len(altered), mostNamed)], ", "), whatToDo)
+}
+
+// lostEarlier is how many entries from before the chain are lost for good.
+func (s *Service) lostEarlier() (n int) {
+	for _, number := range s.options.LostEntries {
+		if number == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// refusedBy divides the files that do not verify into those that are named as entries from before the chain, and those that are named as its own.
+func (p pass) refusedBy() (earlier, chained []string) {
+	for _, name := range p.refused {
+		if _, ofChain, _ := timeOf(name); ofChain {
+			chained = append(chained, name)
+		} else {
+			earlier = append(earlier, name)
+		}
+	}
+	return earlier, chained
 }
 
 // nameOf gives the file of an entry that is not there: the next one names it, or the database does.
@@ -198,7 +237,7 @@ func nameOf(p pass, before chain, number int64) string {
 }
 
 const whatToDo = "Put its files back from their copy or the bucket's earlier versions: whoever's erasure is missing would come back with a restore. " +
-	"An entry that is lost for good is named by --ledger-lost (EKYC_LEDGER_LOST), once its subject is erased again (docs/security/erasure.md)"
+	"An entry that is lost for good is named by --ledger-lost (EKYC_LEDGER_LOST; 0 for each from before the chain), once its subject is erased again (docs/security/erasure.md)"
 
 // mostNamed bounds the files that an error names.
 const mostNamed = 10
