@@ -2,12 +2,13 @@
 package daemontest
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"runtime"
-	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -16,20 +17,36 @@ import (
 // startTimeout is generous: the machine of a test run may be busy with other packages.
 const startTimeout = 3 * time.Minute
 
-// FreeAddress gives a loopback address for a server that is started later, or killed and started again. The system gives such ports to nobody who does not
-// ask for them, so that no connection and no other listener takes it meanwhile.
+// lowestPort is above what services are usually at.
+const lowestPort = 12000
+
+// given are the ports that this process has given to servers.
+var given sync.Map
+
+// FreeAddress gives a loopback address at which nobody listens, for a server of a test. The port is none of those that the kernel gives to outgoing connections and to whoever asks
+// for any: on a busy machine one of these is another's before the server has it, and again while the server is killed.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
-	const first, last = 10_000, 32_000 // below what Linux gives out by itself
-	var err error
-	for range 100 {
-		var l net.Listener
-		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(last-first)))); err == nil {
-			defer l.Close()
-			return l.Addr().String()
+	first, last := 32768, 60999
+	if text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
+		fmt.Sscan(string(text), &first, &last)
+	}
+	for range 1000 {
+		port := lowestPort + rand.N(1<<16-lowestPort)
+		if port >= first && port <= last {
+			continue
+		}
+		address := fmt.Sprintf("127.0.0.1:%d", port)
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			continue
+		}
+		l.Close()
+		if _, taken := given.LoadOrStore(port, true); !taken {
+			return address
 		}
 	}
-	t.Fatal(err)
+	t.Fatal("no port is free")
 	return ""
 }
 
@@ -68,17 +85,19 @@ func Run(t testing.TB, command *exec.Cmd, log, network, address string) *Daemon 
 		conn, err := net.Dial(network, address)
 		if err == nil {
 			conn.Close()
-			return d
 		}
 		select {
-		case <-d.exited:
+		case <-d.exited: // whoever answers, it is another
 		default:
+			if err == nil {
+				return d
+			}
 			if time.Now().Before(deadline) {
 				continue
 			}
 		}
 		said, _ := os.ReadFile(log)
-		t.Fatalf("%s does not answer: %.2000s", command.Path, said)
+		t.Fatalf("%s does not answer at %s: %v: %.2000s", command.Path, address, err, said)
 	}
 }
 

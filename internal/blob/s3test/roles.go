@@ -26,7 +26,7 @@ type Roles struct {
 	life           time.Duration
 	away           bool
 	given          int
-	until          time.Time // of what was given last
+	ends           time.Time // of what was given last
 }
 
 // What the fake expects of who asks.
@@ -97,6 +97,13 @@ func (r *Roles) isAway() bool {
 	return r.away
 }
 
+// Ends is when what was given last ends.
+func (r *Roles) Ends() time.Time {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.ends
+}
+
 // Given is how often credentials were given.
 func (r *Roles) Given() int {
 	r.mutex.Lock()
@@ -104,19 +111,12 @@ func (r *Roles) Given() int {
 	return r.given
 }
 
-// Until is when the credentials end that were given last.
-func (r *Roles) Until() time.Time {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	return r.until
-}
-
 func (r *Roles) next() (access, secret string, until time.Time) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.given++
-	r.until = time.Now().Add(r.life).UTC()
-	return r.access, r.secret, r.until
+	r.ends = time.Now().Add(r.life).UTC()
+	return r.access, r.secret, r.ends
 }
 
 func (r *Roles) giveJSON(w http.ResponseWriter, _ *http.Request) {
