@@ -112,3 +112,66 @@ func TestADatabaseOfBeforeIsBroughtUpToDate(t *testing.T) {
 		t.Errorf("row-level security is not forced in %s, %v", strings.Join(open, ", "), err)
 	}
 }
+
+// TestWhatIsHeldAtAnUpgradeIsMarked: rows of subjects that were held before rows were marked, by either hold.
+func TestWhatIsHeldAtAnUpgradeIsMarked(t *testing.T) {
+	t.Parallel()
+	server, err := storetest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	url, before := server.Empty(t), migrations()
+	for i, m := range before {
+		if last := map[string]int{"vault": 6, "reference": 3, "webhook": 6, "workflow": 4, "review": 4, "receipt": 5}[m.Package]; last > 0 {
+			before[i].Files = upTo{m.Files, last}
+		}
+	}
+	if err := store.Migrate(t.Context(), url, before...); err != nil {
+		t.Fatal(err)
+	}
+	owner := storetest.Owner(t, url)
+	exec := func(statement string) {
+		t.Helper()
+		if _, err := owner.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`set search_path = ekyc`)
+	exec(`insert into receipt_key values (repeat('k', 43), sha256('k'), 'x', now(), null)`)
+	for _, subject := range []string{"tenants", "operators", "free"} {
+		for _, statement := range []string{
+			`insert into subject (tenant_id, environment, id) values ('t', 'live', 'S')`,
+			`insert into media (tenant_id, environment, id, subject_id, kind, position, size, blob) values ('t', 'live', 'S', 'S', 'reference', 0, 1, 'S')`,
+			`insert into reference_template (tenant_id, environment, media_id, subject_id, model, sealed) values ('t', 'live', 'S', 'S', 'm', 'x')`,
+			`insert into job (tenant_id, environment, id, status, subject_id, made_subject, key_id, reservation_id, plan, plan_version, weight, entitlement, settings, workflow_hash, profile, kept, trace_parent, finished_at)
+				values ('t', 'live', 'job_S', 'completed', 'S', false, 'k', 'r', 'p', 1, 1, '{}', '{}', 'h', false, true, '', now())`,
+			`insert into review (tenant_id, environment, id, job_id, subject_id, workflow, workflow_version, workflow_hash, score, reasons) values ('t', 'live', 'rev_S', 'job_S', 'S', 'w', 1, 'h', 0, '{}')`,
+			`insert into receipt values ('t', 'live', 'job_S', 1, 'S', '{}', sha256('a') || sha256('b'), repeat('k', 43), 'x', now(), null)`,
+			`insert into webhook_event (tenant_id, environment, id, type, subject_id, body, drop_at) values ('t', 'live', 'S', 'kyc.completed', 'S', 'x', now())`,
+		} {
+			exec(strings.ReplaceAll(statement, "S'", subject+"'"))
+		}
+	}
+	exec(`update subject set hold_at = now(), hold_reason = 'x', hold_key_id = 'k' where id = 'tenants'`)
+	exec(`update subject set operator_hold_at = now(), operator_hold_reason = 'x', operator_hold_by = 'o' where id = 'operators'`)
+	if err := store.Migrate(t.Context(), url, migrations()...); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"media", "reference_template", "job", "review", "receipt", "webhook_event"} {
+		held := func() (subjects string) {
+			if err := owner.QueryRow(t.Context(), `select coalesce(string_agg(subject_id, ' ' order by subject_id), '') from `+table+` where held`).Scan(&subjects); err != nil {
+				t.Fatal(err)
+			}
+			return subjects
+		}
+		if got := held(); got != "operators tenants" {
+			t.Errorf("%s: held are %q", table, got)
+		}
+		exec(`update subject set operator_hold_at = null, operator_hold_reason = null, operator_hold_by = null`)
+		if got := held(); got != "tenants" {
+			t.Errorf("%s: after the end of one they are %q", table, got)
+		}
+		exec(`update subject set operator_hold_at = now(), operator_hold_reason = 'x', operator_hold_by = 'o' where id = 'operators'`)
+	}
+}
