@@ -34,7 +34,7 @@ func (r *Reader) unmirrored(ctx context.Context, s *side, watch *stopwatch) (*si
 	if err != nil || !better {
 		return s, err
 	}
-	m, lines, err := r.look(ctx, vision.NewPyramid(s.pyramid.Native().Mirror()), s.index, watch)
+	m, lines, err := r.look(ctx, vision.NewPyramid(s.pyramid.Native().Mirror()), s.index, s.searches, watch)
 	if err != nil {
 		return nil, err
 	}

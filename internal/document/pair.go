@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"ekyc/internal/document/ocr"
@@ -204,8 +205,8 @@ func apart(a, b vision.Quad) bool {
 
 // readPicture reads what one photograph shows: one side; both sides of one document where it shows them and alone is set (no other
 // photograph was sent); or, of two documents, the one that reads as a document, the larger if both do.
-func (r *Reader) readPicture(ctx context.Context, p *vision.Pyramid, index int, alone bool, watch *stopwatch) ([]*side, error) {
-	s, lines, err := r.look(ctx, p, index, watch)
+func (r *Reader) readPicture(ctx context.Context, p *vision.Pyramid, index int, alone bool, searches *sync.WaitGroup, watch *stopwatch) ([]*side, error) {
+	s, lines, err := r.look(ctx, p, index, searches, watch)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +226,7 @@ func (r *Reader) readPicture(ctx context.Context, p *vision.Pyramid, index int, 
 	}
 	sides := make([]*side, len(two))
 	for i, o := range two {
-		sides[i] = &side{index: index, pyramid: p, boxes: inside(s.boxes, o.quad)}
+		sides[i] = &side{index: index, pyramid: p, boxes: inside(s.boxes, o.quad), searches: searches}
 		lap = watch.start("mrz")
 		if sides[i].zone, err = r.findZone(ctx, p, sides[i].boxes); err != nil {
 			return nil, err

@@ -27,6 +27,7 @@ type side struct {
 	portrait *Portrait
 	codes    []BarcodeReading
 	evidence func() *forensic.Evidence // waits for what examine has begun
+	searches *sync.WaitGroup           // all that examine has begun for one reading, whose sides share it: a search may outlast its side
 }
 
 const (
@@ -57,9 +58,9 @@ func (r *Reader) detect(ctx context.Context, p *vision.Pyramid, longer int) ([]o
 }
 
 // look finds the print and the straight lines of a photograph.
-func (r *Reader) look(ctx context.Context, p *vision.Pyramid, index int, watch *stopwatch) (*side, *lineSearch, error) {
+func (r *Reader) look(ctx context.Context, p *vision.Pyramid, index int, searches *sync.WaitGroup, watch *stopwatch) (*side, *lineSearch, error) {
 	defer watch.start("detect")()
-	s := &side{index: index, pyramid: p}
+	s := &side{index: index, pyramid: p, searches: searches}
 	var err error
 	var group sync.WaitGroup
 	var lines *lineSearch

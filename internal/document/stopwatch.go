@@ -9,7 +9,6 @@ import (
 type stopwatch struct {
 	mu     sync.Mutex
 	stages map[string]float64
-	begun  sync.WaitGroup // work that may outlast the side that it was for
 }
 
 // start begins a stage; calling the result ends it.

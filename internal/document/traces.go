@@ -24,7 +24,7 @@ func (s *side) scene() forensic.Scene {
 func (s *side) examine(watch *stopwatch) {
 	scene, found := s.scene(), make(chan *forensic.Evidence, 1)
 	s.evidence = sync.OnceValue(func() *forensic.Evidence { return <-found })
-	watch.begun.Go(func() {
+	s.searches.Go(func() {
 		defer watch.start("traces")()
 		found <- forensic.Examine(scene)
 	})

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"sync"
 	"testing"
 
 	"ekyc/internal/vision"
@@ -14,9 +15,9 @@ func TestTheSearchForTracesEndsWithTheReading(t *testing.T) {
 		page.Pix[i] = byte(i * 2654435761 >> 11)
 	}
 	watch := &stopwatch{stages: map[string]float64{}}
-	s := &side{pyramid: vision.NewPyramid(page), image: page, geometry: Geometry{Quad: page.Bounds().Quad()}}
+	s := &side{pyramid: vision.NewPyramid(page), searches: &sync.WaitGroup{}, image: page, geometry: Geometry{Quad: page.Bounds().Quad()}}
 	s.examine(watch)
-	watch.begun.Wait()
+	s.searches.Wait()
 	if watch.stages["traces"] == 0 {
 		t.Error("the reading ends and the search goes on")
 	}
