@@ -114,6 +114,7 @@ type Side struct {
 	Text     []TextLine  `json:"text"`
 	Quality  Quality     `json:"quality"`
 
+	Shown    Shown              `json:"-"` // by this side alone; of a lone side nothing
 	Evidence *forensic.Evidence `json:"-"` // of forgery, before it is weighed
 }
 

@@ -54,6 +54,7 @@ func (r *Reader) Read(ctx context.Context, in Input) (*Reading, error) {
 	stopMeaning()
 	stopQuality := watch.start("quality")
 	out.see(sides)
+	out.show(sides)
 	out.unmirror(sides)
 	stopQuality()
 	if !evident(sides, out) {

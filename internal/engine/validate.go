@@ -30,9 +30,9 @@ func checkInput(r *document.Reading, policy check.Policy, at time.Time) check.In
 		return in
 	}
 	in.Barcode = BarcodeOf(r.Barcodes)
-	in.Front = &check.Side{}
+	in.Front = checkSide(r.Sides[0])
 	if len(r.Sides) > 1 {
-		in.Back = &check.Side{}
+		in.Back = checkSide(r.Sides[1])
 	}
 	in.Portrait = checkPortrait(r)
 	q := r.Quality
@@ -53,6 +53,10 @@ func checkInput(r *document.Reading, policy check.Policy, at time.Time) check.In
 		in.Alterations[check.Alteration(trace)] = measure
 	}
 	return in
+}
+
+func checkSide(s document.Side) *check.Side {
+	return &check.Side{Types: s.Shown.Types, Country: s.Shown.Country}
 }
 
 // sideOf is the check's number of a side; 0 where the place is not known.

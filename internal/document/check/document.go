@@ -146,8 +146,8 @@ func sidesBelongTogether(s *subject) outcome {
 	if s.in.Front == nil || s.in.Back == nil {
 		return notApplicable("one side of the document was given")
 	}
-	if a, b := s.in.Front.Type, s.in.Back.Type; a != "" && b != "" && a != b {
-		return failed("the front is a %s and the back is a %s", a, b)
+	if a, b := s.in.Front.Types, s.in.Back.Types; len(a) > 0 && len(b) > 0 && !slices.ContainsFunc(a, func(t ekyc.DocumentType) bool { return slices.Contains(b, t) }) {
+		return failed("the front is a %s and the back is a %s", a[0], b[0])
 	}
 	if a, b := isoCountry(s.in.Front.Country), isoCountry(s.in.Back.Country); a != "" && b != "" && a != b {
 		return failed("the two sides name different issuers").with("front", a).with("back", b)

@@ -92,7 +92,7 @@ func passport(t testing.TB) Input {
 		MRZ: &MRZ{
 			Lines: zoneLines(t, holder("P", "FRA", "24AB31907"), mrz.TD3), Seen: true, Confidence: 0.97, Agreement: Agrees, Side: SideFront,
 		},
-		Barcode: &Barcode{}, Images: true, Front: &Side{Type: ekyc.Passport, Country: "FRA"},
+		Barcode: &Barcode{}, Images: true, Front: &Side{Types: []ekyc.DocumentType{ekyc.Passport}, Country: "FRA"},
 		Portrait: &Portrait{Found: true, Placed: true, X: 0.08, Y: 0.3, Width: 0.17, Height: 0.28, Side: SideFront},
 		Quality:  goodQuality(), Alterations: noTraces(), Claimed: claimed, At: verifiedOn,
 		Policy: Policy{
@@ -113,7 +113,7 @@ func card(t testing.TB) Input {
 		DateOfIssue: "2021-05-10", Sex: "F", Nationality: "ESP", PersonalNumber: "12345678Z",
 	})
 	in.MRZ.Lines, in.MRZ.Side = zoneLines(t, d, mrz.TD1), SideBack
-	in.Front, in.Back = &Side{Type: ekyc.IDCard, Country: "ESP"}, &Side{Type: ekyc.IDCard, Country: "ESP"}
+	in.Front, in.Back = &Side{Types: []ekyc.DocumentType{ekyc.IDCard}, Country: "ESP"}, &Side{Types: []ekyc.DocumentType{ekyc.IDCard}, Country: "ESP"}
 	in.Claimed = nil
 	return in
 }
@@ -131,7 +131,7 @@ func licence(t testing.TB) Input {
 		in.Fields[key] = append(in.Fields[key], Field{Value: value, Raw: value, Source: SourceBarcode, Confidence: 1, Side: SideBack})
 	}
 	in.Barcode = &Barcode{Seen: true, Read: true, Symbology: "pdf417", Standard: "AAMVA", Side: SideBack}
-	in.Front, in.Back = &Side{Type: ekyc.DriverLicense, Country: "USA"}, &Side{Type: ekyc.DriverLicense, Country: "USA"}
+	in.Front, in.Back = &Side{Types: []ekyc.DocumentType{ekyc.DriverLicense}, Country: "USA"}, &Side{Types: []ekyc.DocumentType{ekyc.DriverLicense}, Country: "USA"}
 	return in
 }
 

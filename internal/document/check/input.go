@@ -124,8 +124,8 @@ type Quality struct {
 
 // Side is what was made out of one image of the document.
 type Side struct {
-	Type    ekyc.DocumentType // "" where the image alone does not tell
-	Country string
+	Types   []ekyc.DocumentType // that it can be of; none where the image alone does not tell
+	Country string              // "" where the image alone does not tell
 }
 
 // Alteration names a trace of digital or physical editing, or of a copy in place of the document.

@@ -128,7 +128,7 @@ func documentFlips() []flip {
 			}
 		}, fail, nil},
 		{"specimen_words", passport, func(_ testing.TB, in *Input) { in.SpecimenWords = []string{"SPECIMEN"} }, fail, nil},
-		{"sides_belong_together", card, func(_ testing.TB, in *Input) { in.Back.Type = ekyc.DriverLicense }, fail, nil},
+		{"sides_belong_together", card, func(_ testing.TB, in *Input) { in.Back.Types = []ekyc.DocumentType{ekyc.DriverLicense} }, fail, nil},
 		{"sides_belong_together", card, func(_ testing.TB, in *Input) { in.Back.Country = "USA" }, fail, []string{"country_agrees"}},
 		{"sides_belong_together", licence, func(_ testing.TB, in *Input) {
 			set(in, SourceVIZ, DocumentNumber, "K7719335")

@@ -98,10 +98,10 @@ func TestVerdicts(t *testing.T) {
 			in.Fields[IssuingCountry] = []Field{{Value: "PRK", Source: SourceVIZ, Confidence: 0.5}}
 		}, verdicts{valid: true, mrzValid: true}},
 		{"American identification card", licence, func(in *Input) {
-			in.Type, in.Front.Type, in.Back.Type = ekyc.IDCard, ekyc.IDCard, ekyc.IDCard
+			in.Type, in.Front.Types, in.Back.Types = ekyc.IDCard, []ekyc.DocumentType{ekyc.IDCard}, []ekyc.DocumentType{ekyc.IDCard}
 		}, verdicts{valid: true}},
 		{"the same without its bar code", licence, func(in *Input) {
-			in.Type, in.Front.Type, in.Back.Type = ekyc.IDCard, ekyc.IDCard, ekyc.IDCard
+			in.Type, in.Front.Types, in.Back.Types = ekyc.IDCard, []ekyc.DocumentType{ekyc.IDCard}, []ekyc.DocumentType{ekyc.IDCard}
 			unreadBarcode(in, false)
 		}, verdicts{retake: true}},
 		{"passport card of the USA", card, func(in *Input) {
@@ -111,7 +111,7 @@ func TestVerdicts(t *testing.T) {
 			set(in, SourceVIZ, Nationality, "USA")
 		}, verdicts{valid: true, mrzValid: true}},
 		{"residence card of Japan", card, func(in *Input) {
-			in.Type, in.Front.Type, in.Back.Type = ekyc.ResidencePermit, ekyc.ResidencePermit, ekyc.ResidencePermit
+			in.Type, in.Front.Types, in.Back.Types = ekyc.ResidencePermit, []ekyc.DocumentType{ekyc.ResidencePermit}, []ekyc.DocumentType{ekyc.ResidencePermit}
 			in.MRZ, in.Country, in.Front.Country, in.Back.Country, in.Policy = &MRZ{}, "JPN", "JPN", "JPN", Policy{}
 		}, verdicts{valid: true}},
 		{"Swiss licence, which does not expire", licence, func(in *Input) {

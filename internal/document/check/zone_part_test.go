@@ -72,7 +72,7 @@ func TestLicenceZones(t *testing.T) {
 	} {
 		in := passport(t)
 		in.Type, in.Country, in.Policy.AcceptedCountries, in.Policy.MandatoryFields, in.Claimed = ekyc.DriverLicense, c.country, nil, nil, nil
-		in.Front = &Side{Type: ekyc.DriverLicense, Country: c.country}
+		in.Front = &Side{Types: []ekyc.DocumentType{ekyc.DriverLicense}, Country: c.country}
 		in.Fields = printed(SideFront, person)
 		set(&in, SourceVIZ, DocumentNumber, c.number)
 		in.MRZ.Lines = zoneLines(t, c.document, c.format)

@@ -52,6 +52,8 @@ type Match struct {
 	Decides bool
 	// Named says that its issuer is named, or words that only it prints.
 	Named bool
+	// Titled says that the document names itself.
+	Titled bool
 }
 
 // What each sign adds to the score: a title, an issuer's name, own words, and the share of its captions that were seen.
@@ -131,7 +133,7 @@ func (l *Layout) match(lines []anchor, captions int) (Match, bool) {
 	if titles+issuers+marks == 0 && captions < 2 {
 		return Match{}, false
 	}
-	m := Match{Layout: l, Named: issuers > 0 || marks > 0}
+	m := Match{Layout: l, Named: issuers > 0 || marks > 0, Titled: titles > 0}
 	share := 0.0
 	if n := l.captioned(); n > 0 {
 		share = min(1, float64(captions)/float64(n))
