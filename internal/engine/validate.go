@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"ekyc/internal/document"
+	"ekyc/internal/document/barcode"
 	"ekyc/internal/document/check"
 )
 
@@ -91,7 +92,13 @@ func BarcodeOf(found []document.BarcodeReading) *check.Barcode {
 		out.Seen, out.Read, out.Symbology, out.Side = true, true, string(b.Symbol.Format), sideOf(&b.Region)
 		if b.Licence != nil {
 			out.Standard = "AAMVA"
-			out.Faults = b.Licence.Faults
+			for _, fault := range b.Licence.Faults {
+				if barcode.Harmless(fault) {
+					out.Departures = append(out.Departures, fault)
+				} else {
+					out.Faults = append(out.Faults, fault)
+				}
+			}
 			break
 		}
 	}

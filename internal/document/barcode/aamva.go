@@ -56,7 +56,8 @@ type Licence struct {
 	Enhanced        bool `json:"enhanced"`      // DDO, or an EN subfile
 	Permit          bool `json:"permit"`        // DDP
 
-	// Faults name departures from the standard, without values: "header", "separators", "missing:DAQ", "date:DBB", "issuer".
+	// Faults name departures from the standard, without values: "header", "separators", "one_name", "missing:DAQ", "date:DBB", "issuer". Which of them
+	// issuers' cards have, Harmless says.
 	Faults []string `json:"faults,omitempty"`
 }
 
@@ -124,6 +125,21 @@ func Parse(payload []byte) (*Licence, error) {
 	return l, nil
 }
 
+// Harmless says whether a departure that Parse names is on issuers' cards in circulation; the others no issuer makes: a card without a number, a date of
+// birth or any name, a date of birth that is no date, an issuer's number of another country than the card's.
+//
+//	header      no compliance indicator before the file type; the version of the jurisdiction left out (Illinois, 2003), or the number of entries (North Carolina, version 1)
+//	separators  elements one after the other (Missouri, version 1)
+//	one_name    a holder with one name has it as the given name
+//
+// What is on cards in circulation and not named at all: offsets and lengths of subfiles that are wrong (by a few bytes in many states, 0 in Ontario) or not there,
+// since nothing is read by them; other control characters in the header and between elements; carriage returns, line feeds and blanks at the end; the form of version 1
+// in later ones and the other way round; dates in the other order or with dashes; subfiles of the issuer's own; territories of the United States that name themselves as the
+// country.
+func Harmless(fault string) bool {
+	return slices.Contains([]string{"header", "separators", "one_name"}, fault)
+}
+
 func unreadable(message string) *ekyc.Error {
 	return ekyc.Errorf(ekyc.ErrBarcodeUnreadable, "%s", message)
 }
@@ -144,7 +160,7 @@ func decoded(payload []byte) string {
 const headerReach = 12
 
 // parseHeader reads the file type ("ANSI " or, in version 1, "AAMVA"), the numbers and the designators. fault says that what
-// comes before is not "@" and control characters.
+// comes before is not "@" and control characters, or that a number is left out.
 func parseHeader(text string) (h Header, rest string, fault, ok bool) {
 	at := -1
 	for _, fileType := range []string{"ANSI ", "AAMVA"} {
@@ -164,18 +180,15 @@ func parseHeader(text string) (h Header, rest string, fault, ok bool) {
 	}
 	h.IIN = iin
 	h.Version, _ = strconv.Atoi(version)
+	jurisdiction := ""
 	if h.Version > 1 {
-		var jurisdiction string
-		jurisdiction, rest, ok = digits(rest, 2)
-		if !ok {
-			return h, "", false, false
-		}
-		h.JurisdictionVersion, _ = strconv.Atoi(jurisdiction)
+		jurisdiction, rest, _ = digits(rest, 2)
 	}
-	entries, rest, ok := digits(rest, 2)
-	if !ok {
-		return h, "", false, false
+	entries, rest, counted := digits(rest, 2)
+	if !counted { // some cards of the first editions leave out one of the two
+		jurisdiction, entries, fault = "", jurisdiction, true
 	}
+	h.JurisdictionVersion, _ = strconv.Atoi(jurisdiction)
 	h.Entries, _ = strconv.Atoi(entries)
 	for {
 		designator, after, isDesignator := parseDesignator(rest)

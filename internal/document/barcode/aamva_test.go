@@ -98,6 +98,36 @@ func TestParseToleratesWhatCardsHave(t *testing.T) {
 		"an address alone": {
 			"@\n\x1e\rANSI 990876030001DL00310000DLDAQ1\nDCSX\nDBB01151976\nDAJMP", map[string]string{"country": "USA"}, nil,
 		},
+		// What follows is of the shape of real cards, with invented holders.
+		"Illinois, the edition of 2003: no version of the jurisdiction": {
+			"@\n\x1e\rANSI 6360350201DL00290180DLDAQS12345678901\nDCSSAMPLE\nDCTANNA\nDBB19760115", map[string]string{"issuer": "IL", "surname": "SAMPLE", "given": "ANNA", "birth": "1976-01-15"}, []string{"header"},
+		},
+		"North Carolina, version 1: no number of entries, dates with dashes": {
+			"@\n\nAAMVA36004001DL00280200DLDABSAMPLE\nDACANNA\nDADMARIA\nDAE\nDAL12 ELM DR\nDAM\nDANDURHAM\nDAONC\nDAP27713-9722\nDAQ12345678\nDBA06-27-2031\nDBB06-27-1951\nDBCF\nDBD06-08-2023\n",
+			map[string]string{"number": "12345678", "surname": "SAMPLE", "given": "ANNA", "middle": "MARIA", "birth": "1951-06-27", "expiry": "2031-06-27", "issuer": "NC", "country": "USA", "postal": "277139722"}, []string{"header"},
+		},
+		"Ontario: no offset": {
+			"@\n\x1e\rANSI 636012030001DL00000367DLDCAG\nDCSSAMPLE\nDCTANNA,MARIA\nDAQS1234-56789-01234\nDBB19760115\nDBA20310115\nDCGCAN\nDAJON", map[string]string{"issuer": "ON", "country": "CAN", "middle": "MARIA", "birth": "1976-01-15"}, nil,
+		},
+		"Maryland, version 1": {
+			"@\n\x1e\rAAMVA6360030101DL00290175DLDAQS-123-456-789-012\nDAASAMPLE,ANNA,,\nDAJMD\nDBB19760115", map[string]string{"issuer": "MD", "surname": "SAMPLE", "given": "ANNA"}, nil,
+		},
+		"Missouri, version 1: two subfiles and one separator": {
+			"@\nANSI 6360300102DL00390191ZM02300053DLDAQX100097001DAASAMPLE,ANNA, ,DAG12 ELM STDAIST LOUISDAJMODAK633011      DBA20310204DBB19760115DBCFDBD20230630\nZMZMAST LOUIS CITYZMB112001810097",
+			map[string]string{"number": "X100097001", "surname": "SAMPLE", "birth": "1976-01-15", "expiry": "2031-02-04"}, []string{"separators"},
+		},
+		"Colorado: two characters between elements, blanks at the end": {
+			"@\n\x1e\rANSI 636020090001DL00310242DLDAQ123456789\r\nDBB01151976\r\nDCSSAMPLE\r\nDACANNA\r\nDCGUSA\r\nDDAF\r\n                      ", map[string]string{"issuer": "CO", "surname": "SAMPLE"}, nil,
+		},
+		"lengths and offsets that are wrong by a few bytes": {
+			"@\n\x1e\rANSI 636036040002DL00430999ZN03590001DLDAQS12345678\nDCSSAMPLE\nDBB01151976\rZNZNA1\r", map[string]string{"number": "S12345678", "birth": "1976-01-15"}, nil,
+		},
+		"another separator in the header": {"@\n\x1c\rANSI 636020090001DL00310242DLDAQ1\nDCSX\nDBB01151976", map[string]string{"issuer": "CO"}, nil},
+		"no designators":                  {"@\n\x1e\rANSI 636020090001DLDAQ1\nDCSX\nDBB01151976", map[string]string{"number": "1", "issuer": "CO"}, nil},
+		"no name of the family":           {base + "DAQ1\nDCSUNAVL\nDACANNA\nDBB01151976", map[string]string{"surname": "", "given": "ANNA"}, []string{"one_name"}},
+		"a territory that names itself": {
+			"@\n\x1e\rANSI 604431090001DL00310242DLDAQ1\nDCSX\nDBB01151976\nDAJPR\nDCGPRI", map[string]string{"issuer": "PR", "country": "USA"}, nil,
+		},
 		"issuer and country": {base + "DAQ1\nDCSX\nDBB01151976\nDCGCAN", map[string]string{"country": "CAN"}, []string{"issuer"}},
 	} {
 		l, err := Parse([]byte(c.payload))
@@ -116,6 +146,18 @@ func TestParseToleratesWhatCardsHave(t *testing.T) {
 		}
 		if !slices.Equal(l.Faults, c.faults) {
 			t.Errorf("%s: faults %v, want %v", name, l.Faults, c.faults)
+		}
+	}
+}
+
+// TestWhatNoIssuerDoesIsNoHarmlessDeparture: the others are on cards in circulation, as the vectors above are.
+func TestWhatNoIssuerDoesIsNoHarmlessDeparture(t *testing.T) {
+	t.Parallel()
+	for fault, want := range map[string]bool{
+		"header": true, "separators": true, "one_name": true, "missing:DAQ": false, "missing:DCS": false, "missing:DBB": false, "date:DBB": false, "issuer": false, "": false,
+	} {
+		if got := Harmless(fault); got != want {
+			t.Errorf("%q: %v, want %v", fault, got, want)
 		}
 	}
 }

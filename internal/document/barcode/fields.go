@@ -2,6 +2,7 @@ package barcode
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,10 +43,13 @@ func (l *Licence) interpret() {
 	l.Veteran, l.LimitedDuration = l.element("DDL") == "1", l.element("DDD") == "1"
 	l.Commercial, l.NonDomiciled, l.Permit = l.element("DDM") == "1", l.element("DDN") == "1", l.element("DDP") == "1"
 	l.Enhanced = l.element("DDO") == "1" || l.CardType == "EN"
-	for _, needful := range []struct{ id, value string }{{"DAQ", l.DocumentNumber}, {"DCS", l.Surname}, {"DBB", l.element("DBB")}} {
+	for _, needful := range []struct{ id, value string }{{"DAQ", l.DocumentNumber}, {"DCS", l.Surname + l.GivenName}, {"DBB", l.element("DBB")}} {
 		if needful.value == "" {
 			l.Faults = append(l.Faults, "missing:"+needful.id)
 		}
+	}
+	if l.Surname == "" && l.GivenName != "" {
+		l.Faults = append(l.Faults, "one_name")
 	}
 }
 
@@ -118,10 +122,14 @@ func (l *Licence) interpretPlace() {
 	}
 	l.Country = countryOf(l.IssuingJurisdiction)
 	if c, ok := ekyc.CountryByCode(l.element("DCG")); ok && c.Alpha3 != "" {
-		if known && c.Alpha3 != l.Country {
+		stated := c.Alpha3
+		if slices.Contains([]string{"ASM", "GUM", "MNP", "PRI", "VIR"}, stated) { // territories of the United States
+			stated = "USA"
+		}
+		if known && stated != l.Country {
 			l.Faults = append(l.Faults, "issuer")
 		}
-		l.Country = c.Alpha3
+		l.Country = stated
 	}
 }
 
@@ -136,8 +144,9 @@ func postalCode(s string) string {
 }
 
 // isoDate reads a date: MMDDYYYY in the United States, YYYYMMDD in Canada and in version 1. No month is 19 or 20, so the two are
-// told apart by themselves, which also serves issuers that use the other one.
+// told apart by themselves, which also serves issuers that use the other one. Some issuers write dashes.
 func isoDate(s string) string {
+	s = strings.ReplaceAll(s, "-", "")
 	if len(s) < 8 {
 		return ""
 	}

@@ -14,7 +14,7 @@ func barcodeRules() []rule {
 	}
 }
 
-// barcodeRead says that a bar code's error correction vouches for fields, and that its content departs from no standard.
+// barcodeRead says that a bar code's error correction vouches for fields, and that its content is one that issuers write.
 func (s *subject) barcodeRead() bool {
 	if s.in.Barcode == nil || !s.in.Barcode.Read || len(s.in.Barcode.Faults) > 0 {
 		return false
@@ -55,7 +55,10 @@ func barcodeStructure(s *subject) outcome {
 	case b.Standard == "":
 		return notApplicable("the bar code follows no standard that is examined").with("symbology", b.Symbology)
 	case len(b.Faults) > 0:
-		return failed("the content of the bar code departs from %s in %d places", b.Standard, len(b.Faults)).with("faults", b.Faults)
+		return failed("the content of the bar code departs from %s in %s, as no issuer's does", b.Standard, counted(len(b.Faults), "place")).with("faults", b.Faults)
+	case len(b.Departures) > 0:
+		return warned("the content of the bar code departs from %s in %s, as issuers' cards do", b.Standard, counted(len(b.Departures), "place")).
+			with("departures", b.Departures)
 	}
 	return passed("the content of the bar code follows %s", b.Standard)
 }

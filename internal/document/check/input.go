@@ -93,12 +93,14 @@ const (
 
 // Barcode is the state of the document's bar code. A nil *Barcode says that nobody looked for one.
 type Barcode struct {
-	Seen      bool     // a bar code is on the document
-	Read      bool     // its bytes were decoded; error correction vouches for them
-	Symbology string   // "pdf417", "qr", "aztec", …
-	Standard  string   // "AAMVA" or "" where the content follows no known standard
-	Faults    []string // departures of the content from its standard, without values, as the parser names them
-	Side      int
+	Seen      bool   // a bar code is on the document
+	Read      bool   // its bytes were decoded; error correction vouches for them
+	Symbology string // "pdf417", "qr", "aztec", …
+	Standard  string // "AAMVA" or "" where the content follows no known standard
+	// Faults are departures of the content from its standard that no issuer makes, Departures those that issuers' cards have; both without values, as
+	// the parser names them.
+	Faults, Departures []string
+	Side               int
 }
 
 // Portrait is what the search for the holder's portrait gave. A nil *Portrait says that nobody searched.

@@ -205,6 +205,7 @@ func fieldFlips() []flip {
 		{"barcode_present", licence, func(_ testing.TB, in *Input) { unreadBarcode(in, false) }, missing, nil},
 		{"barcode_present", licence, func(_ testing.TB, in *Input) { unreadBarcode(in, true) }, missing, nil},
 		{"barcode_structure", licence, func(_ testing.TB, in *Input) { in.Barcode.Faults = []string{"version"} }, fail, nil},
+		{"barcode_structure", licence, func(_ testing.TB, in *Input) { in.Barcode.Departures = []string{"separators"} }, warn, nil},
 		{"barcode_structure", licence, func(_ testing.TB, in *Input) { in.Barcode.Standard = "" }, fail, nil},
 		{"claimed_names", passport, func(_ testing.TB, in *Input) { in.Claimed[Surname] = "Lefebvre" }, fail, nil},
 		{"claimed_birth_date", passport, func(_ testing.TB, in *Input) { in.Claimed[DateOfBirth] = "1985-07-22" }, fail, nil},
