@@ -74,6 +74,19 @@ func TestAContradictionNeedsTwoSureReadings(t *testing.T) {
 		}, ekyc.Fail},
 		{"the passport's number in a visa", "mrz_viz_document_number", visa, func(*Input) {}, ekyc.Pass},
 		{"a number in a visa's zone that is not printed", "mrz_viz_document_number", visa, func(in *Input) { in.Text = in.Text[:2] }, ekyc.Fail},
+		{"a personal number misread in print beside the zone's", "personal_number_check", card, func(in *Input) { doubt(in, PersonalNumber, "12345673Z", 0.85) }, ekyc.Pass},
+		{"a personal number that the zone contradicts", "personal_number_check", card, func(in *Input) { set(in, SourceVIZ, PersonalNumber, "12345673Z") }, ekyc.Fail},
+		{"a personal number misread in print, and none in the zone", "personal_number_check", card, func(in *Input) {
+			in.MRZ.Lines = withDigits(t, replaced(in.MRZ.Lines, 0, 15, "<<<<<<<<<"))
+			doubt(in, PersonalNumber, "12345673Z", 0.85)
+		}, ekyc.Fail},
+		{"a personal number printed twice", "personal_number_check", card, func(in *Input) {
+			in.Fields[PersonalNumber] = append(in.Fields[PersonalNumber], Field{Value: "12345673Z", Source: SourceVIZ, Confidence: 0.95})
+		}, ekyc.Pass},
+		{"a personal number against a zone in doubt", "personal_number_check", card, func(in *Input) {
+			in.MRZ.Agreement = Differs
+			set(in, SourceVIZ, PersonalNumber, "12345673Z")
+		}, ekyc.Warn},
 		{"sides with other surnames", "sides_belong_together", licence, func(in *Input) { set(in, SourceVIZ, Surname, "LEFEBVRE") }, ekyc.Warn},
 		{"sides, another word taken for the surname", "sides_belong_together", licence, func(in *Input) {
 			set(in, SourceVIZ, Surname, "CUSTOMER IDENTIFIER")

@@ -165,28 +165,45 @@ func documentNumberSeries(s *subject) outcome {
 	return warned("the document number fits no series of its issuer, of %d on file", len(patterns)).with(string(DocumentNumber), printed)
 }
 
-// personalNumberCheck verifies the national check digit of the personal number, or of the zone's optional data where that holds one.
+// personalNumberCheck verifies the national check digit of the personal number, or of the zone's optional data where that holds one. One reading whose digit
+// holds shows the number; another one that does not hold then speaks against the document only where it was proven better, or contradicts it surely: print
+// is misread more often than altered. Two readings of one source are readings_agree's.
 func personalNumberCheck(s *subject) outcome {
+	good, bad := s.personalNumbers()
+	switch {
+	case good == nil && bad == nil:
+		return notApplicable("no personal number with a known check digit was read")
+	case good == nil, bad != nil && bad.Source != SourceVIZ && s.rank(*bad) < s.rank(*good):
+		return s.against([]Field{*bad}, "the personal number's check digit does not hold").with(string(PersonalNumber), bad.Value)
+	case bad != nil && s.certain(*bad):
+		return s.differs(PersonalNumber, *good, *bad, editDistance(compact(good.Value), compact(bad.Value)))
+	}
+	return passed("the personal number's check digit holds").with("source", string(good.Source))
+}
+
+// personalNumbers gives the best readings of the personal number whose check digit holds and does not hold, nil where there is none. Optional data that does
+// not hold is another number, and of a source whose digit holds in one place the other place was misread.
+func (s *subject) personalNumbers() (good, bad *Field) {
 	country := isoCountry(s.in.Country)
-	found := number.Unknown
-	var refuted Field
+	holds := map[Source]bool{}
+	var refuted []Field
 	for _, key := range []Key{PersonalNumber, OptionalData} {
-		for _, f := range s.all(key) {
+		for _, f := range s.all(key) { // the best first
 			switch verdict := nationalNumber(country, compact(f.Value)); {
+			case verdict == number.Holds:
+				holds[f.Source] = true
+				if good == nil || s.rank(f) < s.rank(*good) {
+					good = &f
+				}
 			case verdict == number.Refuted && key == PersonalNumber:
-				refuted, found = f, number.Refuted
-			case verdict == number.Holds && found == number.Unknown:
-				found = number.Holds
+				refuted = append(refuted, f)
 			}
 		}
 	}
-	switch found {
-	case number.Holds:
-		return passed("the personal number's check digit holds")
-	case number.Refuted:
-		return s.against([]Field{refuted}, "the personal number's check digit does not hold").with(string(PersonalNumber), refuted.Value)
+	if i := slices.IndexFunc(refuted, func(f Field) bool { return !holds[f.Source] }); i >= 0 {
+		bad = &refuted[i]
 	}
-	return notApplicable("no personal number with a known check digit was read")
+	return good, bad
 }
 
 func sexValid(s *subject) outcome {
