@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"ekyc"
+	"ekyc/internal/document/layout"
 	"ekyc/internal/document/mrz"
 )
 
@@ -54,11 +55,14 @@ func needsOf(in Input, noExpiry bool) needs {
 		}
 	case in.Type == ekyc.IDCard:
 		n := needs{zone: needRequired, formats: []mrz.Format{mrz.TD1, mrz.TD2, mrz.FRAID}, years: cardYears, fields: fields}
-		if slices.Contains(cardsWithoutZone(), isoCountry(in.Country)) {
+		if country := isoCountry(in.Country); slices.Contains(cardsWithoutZone(), country) || layout.Default().LeavesZoneOpen(country, in.Type) {
 			n.zone = needOptional
 		}
 		if slices.Contains(cardsWithoutExpiry(), isoCountry(in.Country)) {
 			n.fields = [][]Key{{DocumentNumber, PersonalNumber}, names, {DateOfBirth}}
+			if !noExpiry && showsExpiry(in) {
+				n.fields = append(n.fields, []Key{DateOfExpiry})
+			}
 		}
 		if american(in) && (in.MRZ == nil || len(in.MRZ.Lines) == 0) { // a state's or province's; the passport card of the USA has a zone
 			n.zone, n.barcode = needOptional, barcodeNeed(in)
@@ -68,7 +72,7 @@ func needsOf(in Input, noExpiry bool) needs {
 		n := needs{
 			zone: needRequired, formats: []mrz.Format{mrz.TD1, mrz.TD2, mrz.MRVB, mrz.MRVA}, years: permitYears, fields: fields,
 		}
-		if isoCountry(in.Country) == "JPN" { // its card says all in print
+		if layout.Default().LeavesZoneOpen(isoCountry(in.Country), in.Type) { // Japan's says all in print
 			n.zone = needOptional
 		}
 		return n
@@ -88,6 +92,13 @@ func needsOf(in Input, noExpiry bool) needs {
 	}
 }
 
+// showsExpiry says that a card is of an edition that has a date of expiry, where others of its country have none: by its machine readable zone, or by its
+// captions. So the date of Colombia's newer card is asked for when it is covered.
+func showsExpiry(in Input) bool {
+	zoned := in.MRZ != nil && (in.MRZ.Seen || len(in.MRZ.Lines) > 0)
+	return zoned || layout.Default().ShowsExpiry(isoCountry(in.Country), in.Type, in.Text)
+}
+
 // american says that states or provinces issue licences and identification cards by the AAMVA standard.
 func american(in Input) bool { return slices.Contains([]string{"USA", "CAN"}, isoCountry(in.Country)) }
 
@@ -100,17 +111,16 @@ func barcodeNeed(in Input) need {
 }
 
 // cardsWithoutZone lists countries whose identity cards in circulation have no machine readable zone, or not all of them (PRADO, issuers'
-// own descriptions). Where a zone is on the card it counts all the same.
+// own descriptions), beside those of which the table of layouts has such a card. Where a zone is on the card it counts all the same.
 func cardsWithoutZone() []string {
 	return []string{
-		"AGO", "ARG", "BGD", "BOL", "BRA", "CHN", "CIV", "COD", "COL", "CRI", "CYP", "EGY", "GHA", "GRC", "HKG", "IDN", "IND", "IRN", "ISR", "ITA", "JOR",
-		"KEN", "KOR", "KWT", "LBN", "LKA", "MAR", "MEX", "MYS", "NGA", "NPL", "PAK", "PHL", "QAT", "RUS", "SAU", "SEN", "SGP", "THA", "TUN", "TWN",
-		"VEN", "VNM", "ZAF",
+		"AGO", "ARG", "BOL", "BRA", "CYP", "EGY", "GHA", "GRC", "IRN", "ISR", "ITA", "JOR", "KEN", "KOR", "KWT", "LBN", "LKA", "MAR", "MEX", "NPL", "RUS",
+		"SAU", "SEN", "TUN", "VEN",
 	}
 }
 
 // cardsWithoutExpiry lists countries whose identity cards print no date of expiry, or not all in circulation (issuers' own descriptions); they have the
-// number of the holder, some of them no other. A date that is printed counts all the same.
+// number of the holder, some of them no other. A date that is printed counts all the same, and is asked for where showsExpiry says that the card has one.
 func cardsWithoutExpiry() []string {
 	return []string{"BGD", "COL", "HKG", "IDN", "IND", "KOR", "LKA", "MYS", "PHL", "SGP", "TWN", "ZAF"}
 }

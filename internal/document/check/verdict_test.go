@@ -137,6 +137,23 @@ func TestVerdicts(t *testing.T) {
 			in.Policy = Policy{}
 			set(in, SourceVIZ, DateOfExpiry, "2025-05-09")
 		}, verdicts{expired: true}},
+		{"newer card of Colombia, whose date is covered", card, func(in *Input) {
+			in.MRZ, in.Country, in.Front.Country, in.Back.Country = &MRZ{}, "COL", "COL", "COL"
+			in.Policy, in.Text = Policy{}, []string{"NUIP 52.345.678", "Apellidos", "Nombres", "Nacionalidad"}
+			delete(in.Fields, DateOfExpiry)
+		}, verdicts{retake: true}},
+		{"older card of Colombia", card, func(in *Input) {
+			in.MRZ, in.Country, in.Front.Country, in.Back.Country = &MRZ{}, "COL", "COL", "COL"
+			in.Policy, in.Text = Policy{}, []string{"NÚMERO 52.345.678", "APELLIDOS", "NOMBRES"}
+			delete(in.Fields, DateOfExpiry)
+		}, verdicts{valid: true}},
+		{"card of Togo, of which no zone is known", card, func(in *Input) {
+			in.MRZ, in.Country, in.Front.Country, in.Back.Country, in.Policy = &MRZ{}, "TGO", "TGO", "TGO", Policy{}
+			set(in, SourceVIZ, DocumentNumber, "01234567890")
+		}, verdicts{valid: true}},
+		{"card of the Gambia, of which no layout is known", card, func(in *Input) {
+			in.MRZ, in.Country, in.Front.Country, in.Back.Country, in.Policy = &MRZ{}, "GMB", "GMB", "GMB", Policy{}
+		}, verdicts{retake: true}},
 		{"card of a country whose cards expire", card, func(in *Input) {
 			in.MRZ, in.Country, in.Front.Country, in.Back.Country = &MRZ{}, "CRI", "CRI", "CRI"
 			in.Policy = Policy{}
