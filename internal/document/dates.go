@@ -69,7 +69,7 @@ var (
 	// misreadDate has a stroke that was taken for a letter or a digit.
 	misreadDate  = regexp.MustCompile(`(?:^|[^0-9])(\d{2})[./\-1Il|](\d{2})[./\-1Il|]((?:19|20)\d{2})(?:$|[^0-9])`)
 	yearMonthDay = regexp.MustCompile(`(?:^|[^0-9])((?:19|20)\d{2})\s?[.\-/ ]?\s?(\p{L}{3,})\.?\s?[.\-/ ]?\s?(\d{1,2})(?:$|[^0-9])`)
-	hanDate      = regexp.MustCompile(`((?:19|20)\d{2})\s?年\s?(\d{1,2})\s?月\s?(\d{1,2})`)
+	hanDate      = regexp.MustCompile(`((?:19|20)\d{2})\s*[年년]\s*(\d{1,2})\s*[月월.]\s*(\d{1,2})`)
 	hanMonth     = regexp.MustCompile(`(?:^|[^0-9])(\d{1,2})\s?(\d{1,2})\s?月\s?/?[^0-9]*((?:19|20)\d{2})`)
 	monthDayYear = regexp.MustCompile(`(\p{L}{3,})\.?\s+(\d{1,2}),?\s+(\d{4})(?:$|[^0-9])`)
 )
@@ -89,8 +89,17 @@ var printedDate = strings.NewReplacer("–", "-", "—", "-", "0OCT", "OCT", "0O
 // day and month could be exchanged and nothing settles it, or the year has two digits.
 func parseDate(text string, monthFirst bool, c century, at time.Time) (iso string, sure, ok bool) {
 	text = printedDate.Replace(strings.ToUpper(text))
+	if iso, found := eraDateIn(text, c, at); found {
+		return iso, iso != "", iso != ""
+	}
 	if m := isoDate.FindStringSubmatch(text); m != nil {
 		return buildDate(m[1], atoi(m[2]), m[3], c, at)
+	}
+	if m := hanDate.FindStringSubmatch(text); m != nil {
+		return buildDate(m[1], atoi(m[2]), m[3], c, at)
+	}
+	if strings.ContainsAny(text, "年년") { // of an era whose name was not read
+		return "", false, false
 	}
 	if m := misreadMonths.FindStringSubmatch(text); m != nil {
 		if month, known := monthOf(m[2]); known {
@@ -107,9 +116,6 @@ func parseDate(text string, monthFirst bool, c century, at time.Time) (iso strin
 		if month, known := monthOf(m[2]); known {
 			return buildDate(m[1], month, m[3], c, at)
 		}
-	}
-	if m := hanDate.FindStringSubmatch(text); m != nil {
-		return buildDate(m[1], atoi(m[2]), m[3], c, at)
 	}
 	if m := hanMonth.FindStringSubmatch(text); m != nil {
 		return buildDate(m[3], atoi(m[2]), m[1], c, at)

@@ -36,11 +36,14 @@ func (v *visual) divide() {
 	}
 }
 
-// apart gives where, in runes, the word SPECIMEN (others may be names) starts at the end of a line, or on a licence the number of a further field; 0 where
-// there is none.
+// apart gives where, in runes, the word SPECIMEN (others may be names) starts at the end of a line, a date that says what it is, or on a licence the number of a
+// further field; 0 where there is none.
 func (v *visual) apart(text string) int {
 	if head, marked := strings.CutSuffix(text, " SPECIMEN"); marked && head != "" {
 		return len([]rune(head))
+	}
+	if m := selfNamed.FindStringIndex(text); m != nil && m[0] > 0 {
+		return len([]rune(text[:m[0]]))
 	}
 	if m := furtherField.FindStringIndex(text); m != nil && v.licence && !v.monthFirst {
 		return len([]rune(text[:m[0]]))

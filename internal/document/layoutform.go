@@ -24,14 +24,13 @@ func (p *layoutReader) form(key Key, text string) (value string, share float64, 
 		return "", 0, false
 	case len(field.Patterns) > 0:
 		return numberIn(field, text, true)
-	case key == KeyDateOfBirth || key == KeyDateOfIssue || key == KeyDateOfExpiry:
-		text = plainDate.Replace(text)
+	case key != KeyDateOfBirth && key != KeyDateOfIssue && key != KeyDateOfExpiry:
+		if at := selfNamed.FindStringIndex(text); at != nil { // behind the name, on the same line
+			text = strings.TrimSpace(text[:at[0]])
+		}
 	}
 	return p.visual.normalise(key, text)
 }
-
-// plainDate writes the dates of East Asia, 1990年1月31日, with points.
-var plainDate = strings.NewReplacer("年", ".", "月", ".", "日", "", "년", ".", "월", ".", "일", "")
 
 // numberIn finds a number of the field's patterns in a text: the whole of it, or some of its words where parts is true. Letters and digits that
 // look the same are taken as the pattern has them. share is 1 for a number whose check digit holds or that has none.

@@ -269,6 +269,17 @@ func TestPrintBesideTheRules(t *testing.T) {
 		), map[Key]string{KeyDocumentNumber: "23.331.237-6"}},
 		{"the number of a citizen is the card's and the holder's", "chn-id_card", printAt("公民身份号码11010519491231002X", 430, 600, 700, 50),
 			map[Key]string{KeyDocumentNumber: "11010519491231002X", KeyPersonalNumber: "11010519491231002X"}},
+		{"years of the Republic", "twn-id_card", printAt(
+			"中華民國國民身分證", 380, 40, 560, 60, "姓名王小明", 60, 200, 330, 60, "出生年月日", 60, 420, 150, 40, "民國57年6月5日", 230, 415, 330, 50, "性別", 600, 420, 70, 40, "女", 690, 415, 50, 50,
+			"發證日期民國94年7月1日(北市)換發", 60, 500, 600, 45, "A123456789", 800, 700, 300, 60,
+		), map[Key]string{KeyDateOfBirth: "1968-06-05", KeyDateOfIssue: "2005-07-01", KeySex: "F", KeyDocumentNumber: "A123456789"}},
+		{"the same without the era", "twn-id_card", printAt("出生年月日", 60, 420, 150, 40, "12年6月5日", 230, 415, 330, 50), map[Key]string{KeyDateOfBirth: ""}},
+		{"years of an emperor", "jpn-driver_license", printAt(
+			"氏名", 40, 50, 70, 40, "日本花子", 140, 45, 300, 50, "昭和61年5月1日生", 800, 50, 400, 45, "住所", 40, 130, 70, 40, "東京都千代田区霞が関2丁目1番2号", 140, 125, 800, 45,
+			"交付", 40, 200, 70, 40, "令和01年05月07日12345", 140, 195, 500, 45, "2024年(令和06年)06月01日まで有効", 40, 270, 800, 70,
+		), map[Key]string{KeyFullName: "日本花子", KeyDateOfBirth: "1986-05-01", KeyDateOfIssue: "2019-05-07", KeyDateOfExpiry: "2024-06-01"}},
+		{"the same on one line", "jpn-driver_license", printAt("氏名日本花子昭和61年5月1日生", 40, 50, 1160, 50), map[Key]string{KeyFullName: "日本花子", KeyDateOfBirth: "1986-05-01"}},
+		{"the same, in which the era was misread", "jpn-driver_license", printAt("氏名日本花子昭禾61年5月1日生", 40, 50, 1160, 50), map[Key]string{KeyDateOfBirth: ""}},
 		{"a number whose form only one line has", "hkg-id_card", printAt("F173897(1)", 423, 618, 258, 57, "03-08-2000", 429, 321, 245, 49), map[Key]string{KeyDocumentNumber: "F173897(1)"}},
 		{"the same on two lines", "hkg-id_card", printAt("F173897(1)", 423, 618, 258, 57, "F173898(1)", 423, 218, 258, 57), map[Key]string{KeyDocumentNumber: ""}},
 	} {

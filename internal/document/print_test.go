@@ -112,6 +112,19 @@ func TestDatesAreReadAsPrinted(t *testing.T) {
 		{"March 5, 1999", true, pastDate, "1999-03-05", true},
 		{"2018-MAY-17", false, pastDate, "2018-05-17", true},
 		{"2003年1月10日", false, pastDate, "2003-01-10", true},
+		{"民國75年6月15日", false, pastDate, "1986-06-15", true},
+		{"中華民國 94 年 7 月 1 日(北市)換發", false, pastDate, "2005-07-01", true},
+		{"民國112年01月05日", false, pastDate, "2023-01-05", true},
+		{"民国9年12月31日", false, pastDate, "1920-12-31", true},
+		{"昭和60年6月1日生", false, pastDate, "1985-06-01", true},
+		{"昭和64年1月7日", false, pastDate, "1989-01-07", true},
+		{"平成元年 1月 8日", false, pastDate, "1989-01-08", true},
+		{"平成3.6.15", false, pastDate, "1991-06-15", true},
+		{"令和元年05月07日 12345", false, pastDate, "2019-05-07", true},
+		{"令和 2 年 12 月 10 日", false, pastDate, "2020-12-10", true},
+		{"2031年(令和13年)06月01日まで有効", false, futureDate, "2031-06-01", true},
+		{"平成32年06月01日まで有効", false, futureDate, "2020-06-01", true}, // printed before anybody knew when the era would end
+		{"大正15年3月4日", false, pastDate, "1926-03-04", true},
 		{"01 1月/JAN 1990", false, pastDate, "1990-01-01", true},
 		{"09 0cT 10cT 25", false, pastDate, "2025-10-09", false},
 		{"29/0712032", false, futureDate, "2032-07-29", false},
@@ -121,10 +134,28 @@ func TestDatesAreReadAsPrinted(t *testing.T) {
 			t.Errorf("%q: %q, sure %v, %v; want %q, sure %v", c.text, iso, sure, ok, c.want, c.sure)
 		}
 	}
-	for _, text := range []string{"31.02.1990", "32.01.1990", "13.13.1990", "01.01.9999", "ANNA", "123456", "L898902C3", "00.00.0000", ""} {
+	for _, text := range []string{"31.02.1990", "32.01.1990", "13.13.1990", "01.01.9999", "ANNA", "123456", "L898902C3", "00.00.0000", "", "75年6月15日", "12年6月15日", "元年5月1日",
+		"昭和64年1月8日", "平成元年1月7日", "平成31年5月1日", "令和元年4月30日", "令和0年6月1日", "2031年(令和12年)06月01日", "民國75年13月1日", "12년 6월 15일"} {
 		if iso, _, ok := parseDate(text, false, pastDate, today); ok {
 			t.Errorf("%q became %q", text, iso)
 		}
+	}
+}
+
+// TestJapansErasAreReadByTheirLetters on its documents alone: elsewhere the letters are other things.
+func TestJapansErasAreReadByTheirLetters(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"S60.6.1": "1985-06-01", "H3.6.15": "1991-06-15", "R1.5.7": "2019-05-07", "R元年5月7日": "2019-05-07", "H 03年06月15日": "1991-06-15", "S64.1.8": "", "H3.13.1": "", "X3.6.15": "", "3.6.15": "", "1991.6.15": "1991-06-15", "AS60.6.1": "",
+	} {
+		v := &visual{country: "JPN", at: today}
+		if got, _, ok := v.normalise(KeyDateOfBirth, text); got != want || ok != (want != "") {
+			t.Errorf("%q: %q, %v, want %q", text, got, ok, want)
+		}
+	}
+	v := &visual{country: "DEU", at: today}
+	if got, _, _ := v.normalise(KeyDateOfBirth, "S60.6.1"); got == "1985-06-01" {
+		t.Error("an era was read on a German document")
 	}
 }
 

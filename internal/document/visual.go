@@ -66,6 +66,7 @@ func (v *visual) extract() map[Key]Field {
 	if v.licence {
 		v.numbered()
 	}
+	v.selfNamedDates()
 	for i, c := range v.seen {
 		if v.isCaption[i] && c.key != keyOther && c.value != "" && !v.accept(c.key, c.value, i) {
 			v.seen[i].value = ""
@@ -246,8 +247,14 @@ func (v *visual) normalise(key Key, raw string) (value string, share float64, ok
 		if key == KeyDateOfExpiry {
 			c = futureDate
 		}
+		if v.country == "JPN" {
+			text = eraWritten(text)
+		}
 		iso, sure, ok := parseDate(text, v.monthFirst, c, v.at)
-		if !sure {
+		switch {
+		case !sure && (v.country == "JPN" || v.country == "TWN"): // two digits are years of an era that was not read
+			return "", 0, false
+		case !sure:
 			return iso, unsureDate, ok
 		}
 		return iso, 1, ok
@@ -448,6 +455,7 @@ func (v *visual) heads(key Key) bool {
 
 // headedByName says whether the caption of the given names is the word for a name alone.
 func (v *visual) headedByName() bool {
+	v.selfNamedDates()
 	for i, c := range v.seen {
 		if v.isCaption[i] && c.key == KeyGivenNames {
 			text := foldText(strings.TrimSuffix(v.lines[i].Text, c.value))
