@@ -214,7 +214,7 @@ type OCRImages struct {
 func (s *Server) readDocument(ctx context.Context, call *Call, _ *none, b *OCRBody) (*OCRAnswer, error) {
 	return meter(ctx, s, call, ekyc.ModuleOCR, "", func(ctx context.Context) (*OCRAnswer, error) {
 		u := b.upload(s)
-		u.WantFaceCrop = b.Include == nil
+		u.ReadOnly, u.WantFaceCrop = true, b.Include == nil
 		for _, name := range b.Include {
 			u.WantFaceCrop = u.WantFaceCrop || name == "face_crop"
 			u.WantDocument = u.WantDocument || name == "document"

@@ -179,4 +179,5 @@ type Input struct {
 	TypeHint    ekyc.DocumentType // empty: automatic
 	CountryHint string            // ISO or ICAO code; empty: automatic
 	At          time.Time         // today, by which two-digit years get their century
+	SkipTraces  bool              // nobody asks for traces of forgery
 }

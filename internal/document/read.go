@@ -17,8 +17,11 @@ import (
 // an identity document, ErrCancelled, ErrInternal. What could not be read is absent from the result, which says why.
 func (r *Reader) Read(ctx context.Context, in Input) (*Reading, error) {
 	watch := &stopwatch{stages: map[string]float64{}}
-	var searches sync.WaitGroup
-	defer searches.Wait() // the caller has the stages then, and writes into them
+	var searches *sync.WaitGroup
+	if !in.SkipTraces {
+		searches = &sync.WaitGroup{}
+		defer searches.Wait() // the caller has the stages then, and writes into them
+	}
 	stop := watch.start("total")
 	out := &Reading{Fields: map[Key]Field{}, Readings: map[Key][]Field{}, Conflicts: []Key{}, Barcodes: []BarcodeReading{}}
 	var sides []*side
@@ -26,7 +29,7 @@ func (r *Reader) Read(ctx context.Context, in Input) (*Reading, error) {
 		if p == nil {
 			continue
 		}
-		found, err := r.readPicture(ctx, p, i, in.Back == nil, &searches, watch)
+		found, err := r.readPicture(ctx, p, i, in.Back == nil, searches, watch)
 		if err != nil {
 			return nil, err
 		}

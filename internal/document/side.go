@@ -27,7 +27,7 @@ type side struct {
 	portrait *Portrait
 	codes    []BarcodeReading
 	evidence func() *forensic.Evidence // waits for what examine has begun
-	searches *sync.WaitGroup           // all that examine has begun for one reading, whose sides share it: a search may outlast its side
+	searches *sync.WaitGroup           // all that examine has begun for one reading, whose sides share it: a search may outlast its side; nil: none is wanted
 }
 
 const (

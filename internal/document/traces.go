@@ -22,6 +22,10 @@ func (s *side) scene() forensic.Scene {
 // examine begins the search for traces, which goes on while the side is read: only what is seen of it at the end needs what it finds. Of a side that
 // is given up nobody asks for it; the reading waits for that too, so that what it has taken is free when it ends.
 func (s *side) examine(watch *stopwatch) {
+	if s.searches == nil {
+		s.evidence = func() *forensic.Evidence { return nil }
+		return
+	}
 	scene, found := s.scene(), make(chan *forensic.Evidence, 1)
 	s.evidence = sync.OnceValue(func() *forensic.Evidence { return <-found })
 	s.searches.Go(func() {

@@ -265,11 +265,12 @@ type DocumentRequest struct {
 	TypeHint    ekyc.DocumentType
 	CountryHint string
 	At          time.Time
+	SkipTraces  bool // nobody asks for traces of forgery
 }
 
 // ReadDocument finds and reads a document. Errors: ErrDocumentNotFound, ErrCancelled.
 func (e *Engine) ReadDocument(ctx context.Context, r DocumentRequest) (*document.Reading, error) {
-	in := document.Input{Front: r.Front.Pyramid, TypeHint: r.TypeHint, CountryHint: r.CountryHint, At: r.At}
+	in := document.Input{Front: r.Front.Pyramid, TypeHint: r.TypeHint, CountryHint: r.CountryHint, At: r.At, SkipTraces: r.SkipTraces}
 	if r.Back != nil {
 		in.Back = r.Back.Pyramid
 	}

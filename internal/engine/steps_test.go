@@ -176,6 +176,30 @@ func TestAReadingCanBeValidatedLater(t *testing.T) {
 	}
 }
 
+// TestReadingAloneLooksForNoForgery and reads the same.
+func TestReadingAloneLooksForNoForgery(t *testing.T) {
+	t.Parallel()
+	e, order := open(t), upload(demonstration(t))
+	whole, err := e.Document(t.Context(), order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order.ReadOnly = true
+	alone, err := e.Document(t.Context(), order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, searched := alone.OCR.StagesMS["traces"]; searched || alone.Evidence != nil || alone.Validation != nil || len(alone.Reading.Traces) > 0 {
+		t.Errorf("what nobody asked for was made: stages %v, evidence %v, verdict %v", alone.OCR.StagesMS, alone.Evidence != nil, alone.Validation != nil)
+	}
+	if _, searched := whole.OCR.StagesMS["traces"]; !searched || whole.Evidence == nil || whole.Validation == nil || len(whole.Reading.Traces) == 0 {
+		t.Error("a whole verification was not told of traces")
+	}
+	if diff := cmp.Diff(whole.Reading.Readings, alone.Reading.Readings); diff != "" {
+		t.Errorf("the reading alone is another one: %s", diff)
+	}
+}
+
 func TestSkippedStepsAreNotConfigured(t *testing.T) {
 	t.Parallel()
 	e, pair := open(t), demonstration(t)

@@ -22,6 +22,7 @@ type DocumentUpload struct {
 	At           time.Time            `json:"at"`                // the day on which the document is judged
 	SkipEnrol    bool                 `json:"skip_enrol,omitempty"`
 	SkipValidate bool                 `json:"skip_validate,omitempty"`  // only the reading is wanted, and the evidence for a verdict
+	ReadOnly     bool                 `json:"read_only,omitempty"`      // neither is a verdict wanted nor evidence for one
 	WantFaceCrop bool                 `json:"want_face_crop,omitempty"` // give the portrait as a JPEG
 	FaceCropSide int                  `json:"face_crop_side,omitempty"` // most pixels of a side of that; 0: as many as there are
 	WantDocument bool                 `json:"want_document,omitempty"`  // give the rectified front as a JPEG
@@ -36,7 +37,7 @@ type DocumentOutcome struct {
 	Validation *check.Result     `json:"validation"` // nil when there was nothing to validate, or validation was skipped
 
 	// Evidence is what the checks were given, or would have been. check.Validate on a copy with another policy or other claims gives that verdict
-	// without images or models.
+	// without images or models. It is nil where reading was all that was wanted.
 	Evidence *check.Input `json:"evidence"`
 
 	Portrait      *FaceSample `json:"portrait"` // the holder's face; nil where there is none, or none was wanted
@@ -64,7 +65,7 @@ func (e *Engine) document(ctx context.Context, r DocumentUpload) (*DocumentOutco
 		return nil, err
 	}
 	decoded := milliseconds(time.Since(start))
-	reading, err := e.ReadDocument(ctx, DocumentRequest{Front: o.front, Back: o.back, TypeHint: r.TypeHint, CountryHint: r.CountryHint, At: r.At})
+	reading, err := e.ReadDocument(ctx, DocumentRequest{Front: o.front, Back: o.back, TypeHint: r.TypeHint, CountryHint: r.CountryHint, At: r.At, SkipTraces: r.ReadOnly})
 	if reading != nil {
 		o.OCR.StagesMS = reading.Timings
 	}
@@ -79,7 +80,9 @@ func (e *Engine) document(ctx context.Context, r DocumentUpload) (*DocumentOutco
 		return o, nil
 	}
 	o.Reading = reading
-	o.validate(r)
+	if !r.ReadOnly {
+		o.validate(r)
+	}
 	if err := o.encode(r); err != nil {
 		return nil, err
 	}
