@@ -35,7 +35,11 @@ func (r *Reader) findPart(ctx context.Context, p *vision.Pyramid, boxes []ocr.Bo
 			continue
 		}
 		measured, asFound := s.measure(group)
-		for _, rows := range [][]row{measured, upsideDown(measured), asFound, upsideDown(asFound)} {
+		candidates := [][]row{measured, upsideDown(measured)}
+		if !sameCrops(measured, asFound) {
+			candidates = append(candidates, asFound, upsideDown(asFound))
+		}
+		for _, rows := range candidates {
 			z, err := r.readPart(ctx, p, rows)
 			if err != nil {
 				return nil, err
@@ -52,6 +56,18 @@ func (r *Reader) findPart(ctx context.Context, p *vision.Pyramid, boxes []ocr.Bo
 		}
 	}
 	return nil, nil
+}
+
+// sameCrops says whether two measures of the same rows show the network the same: their ends differ by less of a character than it notices.
+func sameCrops(a, b []row) bool {
+	const unnoticed = 0.2 // character pitches
+	least := unnoticed * characterPitch * a[0].height
+	for i := range a {
+		if a[i].from.Distance(b[i].from) > least || a[i].to.Distance(b[i].to) > least {
+			return false
+		}
+	}
+	return true
 }
 
 // readPart reads rows as a licence's zone or what is left of a zone. nil: they are none.
