@@ -45,7 +45,7 @@ func (r *Reader) Read(ctx context.Context, in Input) (*Reading, error) {
 	known := recognise(sides)
 	r.classify(sides, known, in, out)
 	stopMeaning()
-	if err := r.reread(ctx, sides, out.Detected.Country, watch); err != nil {
+	if err := r.reread(ctx, sides, out, in.At, watch); err != nil {
 		return nil, err
 	}
 	if err := r.readNational(ctx, sides, out.Detected.Country, watch); err != nil {

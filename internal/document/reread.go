@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"ekyc/internal/document/layout"
@@ -22,30 +23,81 @@ const (
 	leastSecondReading = 0.9
 )
 
-// reread reads the values of a document again, from the same pixels with the accurate recogniser.
-func (r *Reader) reread(ctx context.Context, sides []*side, country string, watch *stopwatch) error {
+// reread reads the values of a document again, from the same pixels with the accurate recogniser: those of all sides at once, so that its workers end
+// together. What is proven already is not read again.
+func (r *Reader) reread(ctx context.Context, sides []*side, out *Reading, at time.Time, watch *stopwatch) error {
 	if r.models.Accurate == nil {
 		return nil
 	}
 	defer watch.start("reread")()
-	han := printsHan(country)
+	han, proven := printsHan(out.Detected.Country), out.proven(at)
+	var lines []*TextLine
+	var crops []*vision.RGB
 	for _, s := range sides {
-		var which []int
-		var crops []*vision.RGB
 		for _, i := range r.doubtful(s.lines, han) {
-			if crop, ok := r.models.Accurate.Cut(s.pyramid, s.lines[i].Quad); ok {
-				which, crops = append(which, i), append(crops, crop)
+			l := &s.lines[i]
+			if proven.holds(l, at) {
+				continue
+			}
+			if crop, ok := r.models.Accurate.Cut(s.pyramid, l.Quad); ok {
+				lines, crops = append(lines, l), append(crops, crop)
 			}
 		}
-		read, err := r.models.Accurate.Read(ctx, crops, r.letters[han])
-		if err != nil {
-			return err
-		}
-		for k, i := range which {
-			s.lines[i].secondReading(read[k], han)
-		}
+	}
+	read, err := r.models.Accurate.Read(ctx, crops, r.letters[han])
+	if err != nil {
+		return err
+	}
+	for k, l := range lines {
+		l.secondReading(read[k], han)
 	}
 	return nil
+}
+
+// provenValues are numbers, reduced, and dates that need no second reading of the print that says the same.
+type provenValues map[string]bool
+
+// proven are the numbers and dates for which check digits and two readers vouch, or a bar code's error correction. Names are not among them: print has
+// the marks that these lose.
+func (out *Reading) proven(at time.Time) provenValues {
+	values := provenValues{}
+	add := func(fields map[Key]Field) {
+		for _, key := range []Key{KeyDocumentNumber, KeyDateOfBirth, KeyDateOfIssue, KeyDateOfExpiry} {
+			if f, has := fields[key]; has && key == KeyDocumentNumber {
+				values[foldText(f.Value)] = true
+			} else if has {
+				values[f.Value] = true
+			}
+		}
+	}
+	if out.MRZ.Found && out.MRZ.Valid && out.MRZ.Agreement == Agrees {
+		add(out.MRZ.fields(at))
+	}
+	for _, b := range out.Barcodes {
+		add(b.fields())
+	}
+	return values
+}
+
+// holds says whether a line that was read surely is one of the values and nothing else.
+func (values provenValues) holds(l *TextLine, at time.Time) bool {
+	const sure = 0.9
+	const shortest = 6 // characters of a number; shorter ones occur by chance
+	if l.Confidence < sure || len(values) == 0 {
+		return false
+	}
+	if number := foldText(l.Text); len(number) >= shortest && digitCount(number) > 0 && values[number] {
+		return true
+	}
+	if !dateAlone.MatchString(l.Text) {
+		return false
+	}
+	for _, monthFirst := range [2]bool{false, true} {
+		if iso, _, ok := parseDate(l.Text, monthFirst, futureDate, at); ok && values[iso] {
+			return true
+		}
+	}
+	return false
 }
 
 // doubtful are the lines worth a second reading, the largest first: what is not known for a caption, a title or a state's name.

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 
+	"ekyc/internal/document/barcode"
+	"ekyc/internal/document/mrz"
 	"ekyc/internal/document/ocr"
 )
 
@@ -52,5 +54,38 @@ func TestOnlyWhatMayBeWrongIsReadAgain(t *testing.T) {
 	}
 	if wide > mostReread || wide < 0.9*mostReread {
 		t.Errorf("%.1f heights of print are read again", wide)
+	}
+}
+
+// TestWhatIsProvenIsNotReadAgain: print that says surely what check digits and two readers, or a bar code, vouch for.
+func TestWhatIsProvenIsNotReadAgain(t *testing.T) {
+	t.Parallel()
+	coded := &Reading{MRZ: &MRZ{}, Barcodes: []BarcodeReading{{Licence: &barcode.Licence{DocumentNumber: "D4920718", Surname: "SAMPLE", BirthDate: "1985-07-23", ExpiryDate: "2031-05-09", Sex: "F"}}}}
+	values := coded.proven(today)
+	for text, want := range map[string]bool{
+		"D4920718": true, "D49-207 18": true, "D4920719": false, "23.07.1985": true, "07/23/1985": true, "09 MAY 2031": true, "24.07.1985": false, "SAMPLE": false, "F": false,
+		"4d D4920718": false, "DOB 23.07.1985": false,
+	} {
+		if got := values.holds(&TextLine{Text: text, Confidence: 0.95}, today); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+	if values.holds(&TextLine{Text: "D4920718", Confidence: 0.85}, today) {
+		t.Error("print that was not read surely is taken for proven")
+	}
+	z, err := mrz.Parse([]string{"P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	zoned := &Reading{MRZ: &MRZ{Found: true, Valid: true, Zone: z, Agreement: Agrees, Characters: [][]float64{make([]float64, 44), make([]float64, 44)}}}
+	if !zoned.proven(today)["L898902C3"] {
+		t.Error("the number of a zone that two readers read alike is not proven")
+	}
+	for _, spoil := range []func(*MRZ){func(m *MRZ) { m.Valid = false }, func(m *MRZ) { m.Agreement = Differs }, func(m *MRZ) { m.Agreement = NotAsked }} {
+		doubted := *zoned.MRZ
+		spoil(&doubted)
+		if values := (&Reading{MRZ: &doubted}).proven(today); len(values) > 0 {
+			t.Errorf("a zone in doubt proves %v", values)
+		}
 	}
 }
