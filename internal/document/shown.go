@@ -111,7 +111,9 @@ func (e *signs) layouts(matches []layout.Match) {
 		if !m.Decides {
 			continue
 		}
-		e.countries = append(e.countries, printedCode(m.Layout.Country))
+		if !slices.Contains(m.Layout.Barcodes, "AAMVA") { // states and provinces issue them, whose names are places': New Brunswick, New Jersey
+			e.countries = append(e.countries, printedCode(m.Layout.Country))
+		}
 		if m.Titled {
 			types = append(types, m.Layout.Type)
 		}

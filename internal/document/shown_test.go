@@ -20,17 +20,18 @@ func TestASideTellsWhatHardlyGoesWrong(t *testing.T) {
 		types   []ekyc.DocumentType
 		country string
 	}{
-		"nothing":                           {0, nil, nil, nil, ""},
-		"a title at the head of a front":    {0, []string{"IDENTITY CARD", "ERIKSSON"}, nil, []ekyc.DocumentType{ekyc.IDCard}, ""},
-		"a title among other words":         {0, []string{"THIS IS NO IDENTITY CARD", "ERIKSSON"}, nil, nil, ""},
-		"a title on a back":                 {1, []string{"PASSPORT", "L898902C"}, nil, nil, ""},
-		"the name of a country":             {0, []string{"FRANCE", "ERIKSSON"}, nil, nil, ""},
-		"a known document":                  {0, []string{"RÉPUBLIQUE FRANÇAISE", "CARTE NATIONALE D'IDENTITÉ"}, nil, []ekyc.DocumentType{ekyc.IDCard}, "FRA"},
-		"a known document on a back":        {1, []string{"RÉPUBLIQUE FRANÇAISE", "CARTE NATIONALE D'IDENTITÉ"}, nil, []ekyc.DocumentType{ekyc.IDCard}, "FRA"},
-		"captions and issuer, and no title": {1, []string{"RÉPUBLIQUE FRANÇAISE", "Nom", "Prénom(s)", "Sexe", "Nationalité", "Date de naissance", "Lieu de naissance"}, nil, nil, "FRA"},
-		"a licence's bar code":              {1, nil, []BarcodeReading{licence}, []ekyc.DocumentType{ekyc.DriverLicense, ekyc.IDCard}, "USA"},
-		"a bar code beside other print":     {1, []string{"REPUBBLICA ITALIANA", "PATENTE DI GUIDA"}, []BarcodeReading{licence}, []ekyc.DocumentType{ekyc.DriverLicense}, ""},
-		"pieces that exclude each other":    {0, []string{"PASSPORT", "REPUBBLICA ITALIANA", "LA PATENTE DI GUIDA"}, nil, nil, "ITA"},
+		"nothing":                             {0, nil, nil, nil, ""},
+		"a title at the head of a front":      {0, []string{"IDENTITY CARD", "ERIKSSON"}, nil, []ekyc.DocumentType{ekyc.IDCard}, ""},
+		"a title among other words":           {0, []string{"THIS IS NO IDENTITY CARD", "ERIKSSON"}, nil, nil, ""},
+		"a title on a back":                   {1, []string{"PASSPORT", "L898902C"}, nil, nil, ""},
+		"the name of a country":               {0, []string{"FRANCE", "ERIKSSON"}, nil, nil, ""},
+		"a known document":                    {0, []string{"RÉPUBLIQUE FRANÇAISE", "CARTE NATIONALE D'IDENTITÉ"}, nil, []ekyc.DocumentType{ekyc.IDCard}, "FRA"},
+		"a known document on a back":          {1, []string{"RÉPUBLIQUE FRANÇAISE", "CARTE NATIONALE D'IDENTITÉ"}, nil, []ekyc.DocumentType{ekyc.IDCard}, "FRA"},
+		"captions and issuer, and no title":   {1, []string{"RÉPUBLIQUE FRANÇAISE", "Nom", "Prénom(s)", "Sexe", "Nationalité", "Date de naissance", "Lieu de naissance"}, nil, nil, "FRA"},
+		"a place with the name of a province": {0, []string{"DRIVER LICENSE", "12 ELM STREET, NEW BRUNSWICK NJ 08901"}, nil, []ekyc.DocumentType{ekyc.DriverLicense}, ""},
+		"a licence's bar code":                {1, nil, []BarcodeReading{licence}, []ekyc.DocumentType{ekyc.DriverLicense, ekyc.IDCard}, "USA"},
+		"a bar code beside other print":       {1, []string{"REPUBBLICA ITALIANA", "PATENTE DI GUIDA"}, []BarcodeReading{licence}, []ekyc.DocumentType{ekyc.DriverLicense}, ""},
+		"pieces that exclude each other":      {0, []string{"PASSPORT", "REPUBBLICA ITALIANA", "LA PATENTE DI GUIDA"}, nil, nil, "ITA"},
 	} {
 		s := &side{index: c.index, image: vision.NewRGB(1280, 807), codes: c.codes, geometry: Geometry{Method: ByEdges}}
 		for i, text := range c.print {
