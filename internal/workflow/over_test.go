@@ -90,7 +90,7 @@ func TestAPassReadsNothingOfJobsThatAreHeld(t *testing.T) {
 	}
 	crowd("before")
 	err := p.db.InTenant(t.Context(), sub.Scope, func(ctx context.Context, tx pgx.Tx) error {
-		_, _, err := p.vault.PutHold(ctx, tx, sub.Scope, held.Subject, vault.Hold{Reason: "a dispute", KeyID: "ek_test"})
+		_, _, err := p.vault.PutHold(ctx, tx, sub.Scope, held.Subject, vault.ByTenant, vault.Hold{Reason: "a dispute", KeyID: "ek_test"})
 		return err
 	})
 	if err != nil {
@@ -144,11 +144,11 @@ func TestAHoldKnowsOfWhatIsPutBesideIt(t *testing.T) {
 		change func(context.Context, pgx.Tx) error
 	}{
 		{"job_1put", func(ctx context.Context, tx pgx.Tx) error {
-			_, _, err := p.vault.PutHold(ctx, tx, j.Scope, j.Subject, vault.Hold{Reason: "a dispute", KeyID: "ek_test"})
+			_, _, err := p.vault.PutHold(ctx, tx, j.Scope, j.Subject, vault.ByTenant, vault.Hold{Reason: "a dispute", KeyID: "ek_test"})
 			return err
 		}},
 		{"job_2ended", func(ctx context.Context, tx pgx.Tx) error {
-			_, err := p.vault.EndHold(ctx, tx, j.Scope, j.Subject)
+			_, err := p.vault.EndHold(ctx, tx, j.Scope, j.Subject, vault.ByTenant)
 			return err
 		}},
 	} {
