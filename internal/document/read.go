@@ -207,7 +207,7 @@ func (r *Reader) titleVotes(s *side) []vote {
 		}
 		seen[word] = true
 		weight := captionWeight
-		upper := l.Box.Center().Y < upperPart*float64(s.image.Height) && len(word) >= wholeWordLength
+		upper := s.heads(l) && len(word) >= wholeWordLength
 		if upper || len(foldText(l.Text)) <= len(word)+len(word)/2 || kind == ekyc.ResidencePermit || kind == ekyc.DriverLicense {
 			weight = titleWeight
 		}

@@ -28,7 +28,7 @@ func (out *Reading) show(sides []*side) {
 		for _, b := range s.codes {
 			e.barcode(b)
 		}
-		e.layouts(recognise(sides[i : i+1]))
+		e.layouts(recognise(sides[i:i+1]), s.headed())
 		e.title(s)
 		out.Sides[i].Shown = e.shown()
 	}
@@ -103,24 +103,37 @@ func (e *signs) barcode(b BarcodeReading) {
 	}
 }
 
-// layouts adds the known documents that the print of the side decides for. Of their kind they tell where the side names itself: captions and issuer are the
-// same on other documents of a country.
-func (e *signs) layouts(matches []layout.Match) {
+// layouts adds the known documents that the print of the side decides for and that name themselves: captions and issuer are the same on other documents of
+// a country. They tell their issuer where its name stands at the head, given by headed: below it is a nationality or a place of birth.
+func (e *signs) layouts(matches, headed []layout.Match) {
 	var types []ekyc.DocumentType
 	for _, m := range matches {
-		if !m.Decides {
+		if !m.Decides || !m.Titled {
 			continue
 		}
-		if !slices.Contains(m.Layout.Barcodes, "AAMVA") { // states and provinces issue them, whose names are places': New Brunswick, New Jersey
-			e.countries = append(e.countries, printedCode(m.Layout.Country))
+		types = append(types, m.Layout.Type)
+		if slices.Contains(m.Layout.Barcodes, "AAMVA") { // states and provinces issue them, whose names are places': New Brunswick, New Jersey
+			continue
 		}
-		if m.Titled {
-			types = append(types, m.Layout.Type)
+		if slices.ContainsFunc(headed, func(h layout.Match) bool { return h.Layout == m.Layout && h.Named }) {
+			e.countries = append(e.countries, printedCode(m.Layout.Country))
 		}
 	}
 	if len(types) > 0 {
 		e.types = append(e.types, types)
 	}
+}
+
+// headed gives the layouts of which something stands at the head of the side.
+func (s *side) headed() []layout.Match {
+	head := *s
+	head.lines = slices.DeleteFunc(slices.Clone(s.lines), func(l TextLine) bool { return !s.heads(l) })
+	return recognise([]*side{&head})
+}
+
+// heads says whether a line stands in the upper part of the document, where issuers and titles are.
+func (s *side) heads(l TextLine) bool {
+	return l.Box.Center().Y < upperPart*float64(s.image.Height)
 }
 
 // title adds the titles that stand on lines of their own at the head of a front.
@@ -131,8 +144,7 @@ func (e *signs) title(s *side) {
 	var types []ekyc.DocumentType
 	for _, l := range s.lines {
 		kind, _, word, ok := titleOf(l.Text)
-		head := l.Box.Center().Y < upperPart*float64(s.image.Height)
-		if ok && head && l.Confidence >= leastLine && len(word) >= wholeWordLength && foldText(l.Text) == word {
+		if ok && s.heads(l) && l.Confidence >= leastLine && len(word) >= wholeWordLength && foldText(l.Text) == word {
 			types = append(types, kind)
 		}
 	}
