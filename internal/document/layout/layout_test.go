@@ -241,3 +241,19 @@ func TestSegmentsOfASexWithoutABlank(t *testing.T) {
 		}
 	}
 }
+
+// TestCaptionsOfAmericanNumbers: "No" is part of the caption and no beginning of the number.
+func TestCaptionsOfAmericanNumbers(t *testing.T) {
+	t.Parallel()
+	for id, lines := range map[string][]string{
+		"usa-driver_license": {"4d DL NO V7499087", "4d DL V7499087", "4d DLN V7499087"},
+		"usa-id_card":        {"4d ID NO V7499087", "4d ID V7499087"},
+	} {
+		i := slices.IndexFunc(Default().All(), func(l *Layout) bool { return l.ID == id })
+		for _, line := range lines {
+			if got := Default().All()[i].Segments(line); len(got) != 1 || got[0].Value != "V7499087" {
+				t.Errorf("%s, %q: %+v", id, line, got)
+			}
+		}
+	}
+}
