@@ -72,7 +72,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 		err := s.db.AsSystem(ctx, func(ctx context.Context, tx pgx.Tx) error {
 			tag, err := tx.Exec(ctx, `delete from receipt where (tenant_id, environment, job_id, sequence) in (
 				select tenant_id, environment, job_id, sequence from receipt
-				where drop_at <= now() and not held order by drop_at limit $1)`, sweepBatch)
+				where drop_at <= now() and not held order by drop_at limit $1 for update skip locked)`, sweepBatch)
 			deleted = tag.RowsAffected()
 			return err
 		})

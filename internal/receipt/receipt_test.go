@@ -144,6 +144,42 @@ func TestReceiptsOfJobsThatAreNotKeptGo(t *testing.T) {
 	b.get(kept.Job, 0, true)
 }
 
+// TestAHoldThatIsBeingPutKeepsAReceipt: a pass that comes while a hold marks a receipt does not take it afterwards.
+func TestAHoldThatIsBeingPutKeepsAReceipt(t *testing.T) {
+	t.Parallel()
+	b := setup(t, receipt.Options{})
+	f := facts(b.subject())
+	b.issue(f)
+	owner := storetest.Owner(t, b.url)
+	if _, err := owner.Exec(t.Context(), "update ekyc.receipt set drop_at = now() - interval '1 minute'"); err != nil {
+		t.Fatal(err)
+	}
+	holding, err := owner.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := holding.Exec(t.Context(), "update ekyc.receipt set held = true"); err != nil {
+		t.Fatal(err)
+	}
+	pass, watcher := make(chan error, 1), storetest.Owner(t, b.url)
+	go func() { pass <- b.processes[0].Sweep(t.Context()) }()
+	for waiting := false; !waiting && len(pass) == 0; time.Sleep(10 * time.Millisecond) {
+		if err := watcher.QueryRow(t.Context(), "select exists (select from pg_locks where not granted)").Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := holding.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-pass; err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := watcher.QueryRow(t.Context(), "select count(*) from ekyc.receipt").Scan(&n); err != nil || n != 1 {
+		t.Errorf("%d receipts are left, %v", n, err)
+	}
+}
+
 func TestReceiptsAreOfOneScope(t *testing.T) {
 	t.Parallel()
 	b := setup(t, receipt.Options{})
