@@ -28,6 +28,9 @@ type Migrations struct {
 //go:embed bootstrap.sql
 var bootstrap string
 
+// mostTries of a migration that processes of the version before, which are still at work, hold up from two sides. A file is one transaction.
+const mostTries = 10
+
 // migrationLock is the advisory lock under which one process at a time migrates.
 const migrationLock = 0x656b7963 // "ekyc"
 
@@ -78,8 +81,11 @@ func (m Migrations) apply(ctx context.Context, config *pgx.ConnConfig) error {
 	if err != nil {
 		return err
 	}
-	_, err = provider.Up(ctx)
-	return err
+	for try := 1; ; try++ {
+		if _, err = provider.Up(ctx); err == nil || !interfered(err) || try == mostTries {
+			return err
+		}
+	}
 }
 
 func (m Migrations) provider(db *sql.DB) (*goose.Provider, error) {
