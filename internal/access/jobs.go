@@ -171,12 +171,8 @@ func (x *export) openCaptures(ctx context.Context, d *writer) error {
 	return d.list("open_captures", func(add func(any) error) error {
 		var ids []ekyc.ID
 		err := x.in(ctx, func(ctx context.Context, tx pgx.Tx) error {
-			known, err := x.Vault.GetSubject(ctx, tx, x.scope, x.subject)
-			if err != nil || known.Ref == "" {
-				return err
-			}
-			hash, err := x.Vault.RefHash(ctx, tx, x.scope, known.Ref)
-			if err != nil {
+			hash, err := x.Vault.KeptBy(ctx, tx, x.scope, x.subject)
+			if err != nil || hash == nil {
 				return err
 			}
 			ids, err = x.Captures.OpenFor(ctx, tx, x.scope, hash)

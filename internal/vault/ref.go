@@ -61,6 +61,15 @@ func (v *Vault) RefHash(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, ref st
 	return hash, err
 }
 
+// KeptBy is the hash by which a subject is found; nil where it has no reference. One from before may be kept by another spelling than the normal one.
+func (v *Vault) KeptBy(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, subject ekyc.ID) (hash []byte, err error) {
+	err = tx.QueryRow(ctx, `select ref_hash from subject where tenant_id = $1 and environment = $2 and id = $3`, scope.Tenant, scope.Environment, subject).Scan(&hash)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return nil, fmt.Errorf("read by what a subject is found: %w", err)
+	}
+	return hash, nil
+}
+
 // SubjectByRef finds the subject of a ref. The second result is false where there is none; an erased one is not found.
 func (v *Vault) SubjectByRef(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, ref string) (ekyc.ID, bool, error) {
 	id, _, err := v.findRef(ctx, tx, scope, ref)

@@ -103,3 +103,24 @@ func TestWhatIsNoReferenceIsRefused(t *testing.T) {
 		t.Errorf("%q, %v", ref, err)
 	}
 }
+
+// TestEachSubjectIsKeptByItsOwnSpelling: two subjects of one reference may be there from before.
+func TestEachSubjectIsKeptByItsOwnSpelling(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for subject, spelling := range map[ekyc.ID]string{b.subject("one"): composed, b.subject("other"): decomposed} {
+		var want, got []byte
+		b.must(func(ctx context.Context, tx pgx.Tx) (err error) {
+			want, err = b.Hash(ctx, tx, b.scope, "subject/ref", spelling)
+			return err
+		})
+		b.owner(`update ekyc.subject set ref_hash = $1 where id = $2`, want, subject)
+		b.must(func(ctx context.Context, tx pgx.Tx) (err error) {
+			got, err = b.KeptBy(ctx, tx, b.scope, subject)
+			return err
+		})
+		if !bytes.Equal(got, want) {
+			t.Errorf("the subject of %q is not kept by its hash", spelling)
+		}
+	}
+}
