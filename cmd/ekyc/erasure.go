@@ -22,7 +22,7 @@ import (
 // erasureFlags say where erasures are remembered.
 type erasureFlags struct {
 	Ledger     string        `help:"Where the erasure ledger is, which no restore of the database may take back: a directory, or s3://bucket/prefix?… as for --media-store. Beside the pictures unless given. All processes share it." env:"EKYC_LEDGER" placeholder:"PLACE"`
-	LedgerLost []int64       `help:"Numbers of entries of the ledger that are lost for good, so that a process starts without them; 0 for each from before entries had numbers. Erase their subjects again first; see docs/security/erasure.md." name:"ledger-lost" env:"EKYC_LEDGER_LOST" placeholder:"NUMBER"`
+	LedgerLost []int64       `help:"Numbers of entries of the ledger that are lost for good, so that a process starts without them; 0 for each from before entries had numbers, and each file that was counted with these and never was one. Erase their subjects again first; see docs/security/erasure.md." name:"ledger-lost" env:"EKYC_LEDGER_LOST" placeholder:"NUMBER"`
 	KeyBackups time.Duration `help:"Longest time for which any copy of the schema ekyc_keys is kept: dumps, archived journals, snapshots. Certificates of erasures name the end of it." default:"24h" env:"EKYC_KEY_BACKUPS"`
 }
 

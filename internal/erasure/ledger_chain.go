@@ -115,8 +115,12 @@ func (s *Service) settleChain(ctx context.Context, conn *pgxpool.Conn, c chain) 
 		if err != nil {
 			return c, err
 		}
-		earlier := int64(len(found.lone))
-		c.Earlier, c.EarlierNames = &earlier, sumOf(found.lone)
+		own, err := s.ownOf(ctx, found.lone)
+		if err != nil {
+			return c, err
+		}
+		earlier := int64(len(own))
+		c.Earlier, c.EarlierNames = &earlier, sumOf(own)
 		if _, err := conn.Exec(ctx, `update erasure_ledger set earlier = $1, earlier_names = $2`, earlier, c.EarlierNames); err != nil {
 			return c, fmt.Errorf("take the erasure ledger on: %w", err)
 		}
@@ -163,6 +167,19 @@ func (s *Service) listLedger(ctx context.Context) (l listed, err error) {
 	slices.Sort(l.lone)
 	slices.Sort(l.chained)
 	return l, nil
+}
+
+// ownOf gives those of the files that are entries: others, of another installation or of keys that are lost, may lie among them.
+func (s *Service) ownOf(ctx context.Context, names []string) (own []string, err error) {
+	for _, name := range names {
+		switch _, err := s.ledger.get(ctx, name); {
+		case err == nil:
+			own = append(own, name)
+		case !errors.Is(err, errNotOurs):
+			return nil, err
+		}
+	}
+	return own, nil
 }
 
 func sumOf(names []string) string {

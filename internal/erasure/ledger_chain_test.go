@@ -293,3 +293,85 @@ func TestAnAlteredEntryOfBeforeStopsTheReplay(t *testing.T) {
 		}
 	}
 }
+
+// TestAForeignFileOfBeforeIsNotCounted: one that lay in the ledger when its chain began stops no start, and hides no entry that is missing or altered.
+func TestAForeignFileOfBeforeIsNotCounted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var old []string
+	for range 5 {
+		entry := entryOf(b.anErasure())
+		entry.Version = loneVersion
+		_, name, err := b.ledger.put(t.Context(), entry)
+		b.must(err)
+		old = append(old, name)
+	}
+	text, err := os.ReadFile(b.entryFile(old[1]))
+	b.must(err)
+	for _, foreign := range []string{"ffff" + "0000deadbeef" + old[0][16:], "ffff" + old[0][4:]} { // of 1970, and of today
+		b.must(b.ledge.Put(t.Context(), foreign, text))
+	}
+	if out, err := b.Replay(t.Context()); err != nil || out.Entries != 5 || out.Refused != 2 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	again := func(forget string) error {
+		b.exec(`update erasure_watermark set through = '2001-01-01'`)
+		b.exec(forget)
+		_, err := b.Replay(t.Context())
+		return err
+	}
+	whole := func(state, forget string) {
+		t.Helper()
+		for what, harm := range map[string]func() error{
+			"missing": func() error { return os.Remove(b.entryFile(old[1])) },
+			"altered": func() error { return os.WriteFile(b.entryFile(old[1]), nil, 0o600) },
+		} {
+			b.must(again(forget))
+			b.must(harm())
+			if err := again(forget); ekyc.CodeOf(err) != ekyc.ErrConflict {
+				t.Errorf("%s, %s: %v", state, what, err)
+			}
+			b.must(os.WriteFile(b.entryFile(old[1]), text, 0o600))
+		}
+		b.must(again(forget))
+	}
+	whole("no entry of the chain yet", `select 1`)
+	first, err := b.writeLedger(t.Context(), b.anErasure())
+	b.must(err)
+	if e, err := b.ledger.get(t.Context(), first); err != nil || e.Earlier != 5 {
+		t.Errorf("%+v, %v", e, err)
+	}
+	whole("the database knows them", `select 1`)
+	whole("restored from before the chain", `update erasure_ledger set number = 0, name = '', mac = '', earlier = null`)
+
+	// A chain that began when every file was counted.
+	b.must(os.Remove(b.entryFile(first)))
+	found, err := b.listLedger(t.Context())
+	b.must(err)
+	b.exec(`update erasure_ledger set number = 0, name = '', mac = '', earlier = $1, earlier_names = $2`, len(found.lone), sumOf(found.lone))
+	if err := again(`select 1`); ekyc.CodeOf(err) != ekyc.ErrConflict || !strings.Contains(err.Error(), "never was an entry") {
+		t.Errorf("%v", err)
+	}
+	b.options.LostEntries = []int64{0, 0}
+	whole("with what never was an entry named", `select 1`)
+}
+
+// TestAnotherInstallationsEntriesAreNotCounted: a new installation starts where another has left its ledger.
+func TestAnotherInstallationsEntriesAreNotCounted(t *testing.T) {
+	t.Parallel()
+	b, other := setup(t), setup(t)
+	for range 2 {
+		entry := entryOf(other.anErasure())
+		entry.Version = loneVersion
+		_, name, err := other.ledger.put(t.Context(), entry)
+		b.must(err)
+		text, err := other.ledge.Get(t.Context(), name)
+		b.must(err)
+		b.must(b.ledge.Put(t.Context(), name, text))
+	}
+	for range 2 {
+		if out, err := b.Replay(t.Context()); err != nil || out.Entries != 0 || out.Refused != 2 {
+			t.Errorf("%+v, %v", out, err)
+		}
+	}
+}

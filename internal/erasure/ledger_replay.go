@@ -71,6 +71,7 @@ type pass struct {
 	files   listed
 	entries []ledgerEntry
 	refused []string         // files that do not verify
+	own     []string         // files of entries from before the chain, without those that are known to be none
 	at      map[int64]int    // entries of the chain by their number
 	names   map[int64]string // and their files
 }
@@ -83,7 +84,7 @@ func (s *Service) passLedger(ctx context.Context, through time.Time) (p pass, er
 		return p, err
 	}
 	for _, from := range []time.Time{through, {}} {
-		if p, err = s.readLedger(ctx, from); err != nil {
+		if p, err = s.readLedger(ctx, from, before); err != nil {
 			return p, err
 		}
 		err = s.holdLedger(ctx, func(conn *pgxpool.Conn) error {
@@ -109,7 +110,8 @@ func (s *Service) passLedger(ctx context.Context, through time.Time) (p pass, er
 	return p, err
 }
 
-func (s *Service) readLedger(ctx context.Context, from time.Time) (p pass, err error) {
+// readLedger reads the entries from a time on. Where there are more files from before the chain than it had entries, it tells these from the others, however old they are.
+func (s *Service) readLedger(ctx context.Context, from time.Time, before chain) (p pass, err error) {
 	p.at, p.names = map[int64]int{}, map[int64]string{}
 	if p.files, err = s.listLedger(ctx); err != nil {
 		return p, err
@@ -130,6 +132,15 @@ func (s *Service) readLedger(ctx context.Context, from time.Time) (p pass, err e
 			p.at[e.Number], p.names[e.Number] = len(p.entries), name
 		}
 		p.entries = append(p.entries, e)
+	}
+	if n := before.Earlier; !from.IsZero() && (n == nil || *n > 0 && int64(len(p.files.lone)) > *n) {
+		p.own, err = s.ownOf(ctx, p.files.lone)
+		return p, err
+	}
+	for _, name := range p.files.lone {
+		if !slices.Contains(p.refused, name) {
+			p.own = append(p.own, name)
+		}
 	}
 	return p, nil
 }
@@ -176,8 +187,8 @@ func (s *Service) checkChain(p pass, before, now chain, everything bool) error {
 	return s.checkEarlier(p, now, everything)
 }
 
-// checkEarlier says whether entries from before the chain are missing or altered: they have no numbers, but there are as many as were counted when the chain began, foreign
-// files that lay among them then included. Files that have come since and verify no better are nobody's.
+// checkEarlier says whether entries from before the chain are missing or altered: they have no numbers, but there are as many as were counted when the chain began. Files
+// that verify no better are nobody's; chains that began before only entries that verify were counted may have counted such files.
 func (s *Service) checkEarlier(p pass, now chain, everything bool) error {
 	earlier, names := 0, ""
 	if now.Earlier != nil {
@@ -186,21 +197,21 @@ func (s *Service) checkEarlier(p pass, now chain, everything bool) error {
 	if at, there := p.at[1]; there { // which a database that was restored to before the chain has to believe
 		earlier, names = int(p.entries[at].Earlier), p.entries[at].EarlierNames
 	}
-	altered, _ := p.refusedBy()
-	n, lost := len(p.files.lone), s.lostEarlier()
-	others := n == earlier && earlier > 0 && sumOf(p.files.lone) != names
+	n, lost := len(p.own), s.lostEarlier()
+	others := n == earlier && earlier > 0 && sumOf(p.own) != names
 	switch {
-	case !others && n >= earlier && len(altered) == 0:
+	case n >= earlier && !others:
 		return nil
 	case !everything:
 		return missing(p, 0, "")
-	case n-len(altered) >= earlier-lost && (!others || lost > 0):
+	case n >= earlier-lost && (!others || lost > 0):
 		return nil
-	case others || n < earlier-lost:
-		return ekyc.Errorf(ekyc.ErrConflict, "the erasure ledger is not whole: of its %d entries from before it was a chain %d are there, or others. %s", earlier, n, whatToDo)
+	case others || len(p.files.lone) < earlier-lost:
+		return ekyc.Errorf(ekyc.ErrConflict, "the erasure ledger is not whole: of its %d entries from before it was a chain %d are there, or others. %s. %s", earlier, n, whatToDo, neverEntries)
 	}
-	return ekyc.Errorf(ekyc.ErrConflict, "the erasure ledger is not whole: of its %d entries from before it was a chain %d were altered; files that are no entries are %s. %s",
-		earlier, earlier-(n-len(altered)), strings.Join(altered[:min(len(altered), mostNamed)], ", "), whatToDo)
+	altered, _ := p.refusedBy()
+	return ekyc.Errorf(ekyc.ErrConflict, "the erasure ledger is not whole: of its %d entries from before it was a chain %d were altered or are missing; files that are no entries are %s. %s. %s",
+		earlier, earlier-n, strings.Join(altered[:min(len(altered), mostNamed)], ", "), whatToDo, neverEntries)
 }
 
 // lostEarlier is how many entries from before the chain are lost for good.
@@ -238,6 +249,9 @@ func nameOf(p pass, before chain, number int64) string {
 
 const whatToDo = "Put its files back from their copy or the bucket's earlier versions: whoever's erasure is missing would come back with a restore. " +
 	"An entry that is lost for good is named by --ledger-lost (EKYC_LEDGER_LOST; 0 for each from before the chain), once its subject is erased again (docs/security/erasure.md)"
+
+// neverEntries is said of what is counted only.
+const neverEntries = "A file that never was an entry, as of another installation, may have been counted when the chain began: it is a 0 as well"
 
 // mostNamed bounds the files that an error names.
 const mostNamed = 10
