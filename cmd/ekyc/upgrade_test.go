@@ -175,3 +175,40 @@ func TestWhatIsHeldAtAnUpgradeIsMarked(t *testing.T) {
 		exec(`update subject set operator_hold_at = now(), operator_hold_reason = 'x', operator_hold_by = 'o' where id = 'operators'`)
 	}
 }
+
+// TestOpenLinksOfBeforeAreFoundByWhatTheyAskFor: hashes of references from before all spellings were one are forgotten at an upgrade, so that an erasure looks into those
+// links. Those for nobody stay for nobody.
+func TestOpenLinksOfBeforeAreFoundByWhatTheyAskFor(t *testing.T) {
+	t.Parallel()
+	server, err := storetest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	url, before := server.Empty(t), migrations()
+	for i, m := range before {
+		if m.Package == "capture" {
+			before[i].Files = upTo{m.Files, 4}
+		}
+	}
+	if err := store.Migrate(t.Context(), url, before...); err != nil {
+		t.Fatal(err)
+	}
+	owner := storetest.Owner(t, url)
+	_, err = owner.Exec(t.Context(), `insert into ekyc.capture (tenant_id, environment, id, token_hash, key_id, request, ref_hash, state, job_id, used_at, expires_at)
+		select 't', 'live', id, sha256(id::bytea), 'k', case state when 'open' then 'x'::bytea end, hash, state, case state when 'used' then 'j' end, case state when 'used' then now() end, now() + interval '1 day'
+		from (values ('somebodys', sha256('ref'), 'open'), ('nobodys', '', 'open'), ('before_hashes', null, 'open'), ('used', null, 'used')) of(id, hash, state)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Migrate(t.Context(), url, migrations()...); err != nil {
+		t.Fatal(err)
+	}
+	var open string
+	var forced bool
+	err = owner.QueryRow(t.Context(), `select string_agg(id || coalesce(' ' || length(ref_hash), ''), ', ' order by id) filter (where state = 'open'),
+		(select relforcerowsecurity from pg_class where oid = 'ekyc.capture'::regclass) from ekyc.capture`).Scan(&open, &forced)
+	if err != nil || open != "before_hashes, nobodys 0, somebodys" || !forced {
+		t.Errorf("%q, forced %t, %v", open, forced, err)
+	}
+}
