@@ -1,10 +1,20 @@
 package metering
 
+import "math"
+
 // counter is the state of one module in one month.
 type counter struct {
 	Used, Reserved        int64
-	Crossed80, Crossed100 bool
-	Seen                  *int64 // the limit that it was last held against, or the least that was told since; nil: unlimited
+	Crossed80, Crossed100 bool   // told; Recheck takes it back where the limit was raised beyond what is used
+	Seen                  *int64 // the limit that Recheck last held it against, see seenAs; nil: none yet
+}
+
+// seenAs is a limit as a counter keeps it.
+func seenAs(limit *int64) int64 {
+	if limit == nil {
+		return math.MaxInt64
+	}
+	return *limit
 }
 
 // allowance is what a counter may reach.
@@ -36,42 +46,38 @@ func (c counter) settle(held, used int64, limit *int64) (next counter, crossed [
 	if limit == nil || used == 0 {
 		return next, nil, 0
 	}
-	if reached(c, next, threshold(*limit, 80), c.Crossed80) {
+	if c.reached(next, *limit, 80, c.Crossed80) {
 		next.Crossed80, crossed = true, append(crossed, 80)
 	}
-	if reached(c, next, *limit, c.Crossed100) {
+	if c.reached(next, *limit, 100, c.Crossed100) {
 		next.Crossed100, crossed = true, append(crossed, 100)
-	}
-	if len(crossed) > 0 && (next.Seen == nil || *limit < *next.Seen) {
-		next.Seen = limit
 	}
 	return next, crossed, min(used, max(0, next.Used-*limit))
 }
 
-// relimit holds the counter against a limit that has changed, and returns the percentages that are thereby reached: those that were not told, and those
-// that what is used had not reached of the limit before.
+// relimit holds the counter against a limit that may have changed, and returns the percentages that what is used has reached of it and that were not told.
+// What it has not reached is to be told again. A second time changes nothing.
 func (c counter) relimit(limit *int64) (next counter, crossed []int) {
 	next = c
-	next.Seen = limit
-	if limit == nil || c.Used == 0 {
-		return next, nil
+	next.Seen = new(seenAs(limit))
+	reached := func(percent int64) bool { return limit != nil && c.Used > 0 && c.Used >= threshold(*limit, percent) }
+	next.Crossed80, next.Crossed100 = reached(80), reached(100)
+	if next.Crossed80 && !c.Crossed80 {
+		crossed = append(crossed, 80)
 	}
-	reached := func(percent int64, told bool) bool {
-		return c.Used >= threshold(*limit, percent) && (!told || c.Seen == nil || c.Used < threshold(*c.Seen, percent))
-	}
-	if reached(80, c.Crossed80) {
-		next.Crossed80, crossed = true, append(crossed, 80)
-	}
-	if reached(100, c.Crossed100) {
-		next.Crossed100, crossed = true, append(crossed, 100)
+	if next.Crossed100 && !c.Crossed100 {
+		crossed = append(crossed, 100)
 	}
 	return next, crossed
 }
 
-// reached says whether a threshold that now stands at a number of units is to be told. Usage only grows, so who is below one that has been told is
-// below that of a larger limit.
-func reached(before, after counter, at int64, told bool) bool {
-	return after.Used >= at && (before.Used < at || !told)
+// reached says whether a percentage of a limit is to be told. Usage only grows, so who is below one that has been told is below that of a larger limit.
+// Where what was used before had reached it, and the limit is lower than the one seen, it was either lowered, and Recheck tells, or is one of before it was
+// raised, and it was told.
+func (c counter) reached(after counter, limit, percent int64, told bool) bool {
+	at := threshold(limit, percent)
+	lower := c.Seen != nil && limit < *c.Seen
+	return after.Used >= at && (c.Used < at || !told && !lower)
 }
 
 // threshold is the least whole number of units that is at least the percentage of a limit.

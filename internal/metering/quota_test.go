@@ -147,6 +147,25 @@ func TestALimitThatIsLoweredAndUsedUpIsToldOnce(t *testing.T) {
 	}
 }
 
+// TestWhatAnotherProgramToldIsNotToldAgain: one that does not know of limits seen, and work of before a limit was raised.
+func TestWhatAnotherProgramToldIsNotToldAgain(t *testing.T) {
+	t.Parallel()
+	low, high := int64(10), int64(20)
+	old := counter{Used: 8, Crossed80: true}
+	if next, told := old.relimit(&low); told != nil {
+		t.Errorf("of 80 %% that were told %v is told again", told)
+	} else if _, told := next.relimit(&low); told != nil {
+		t.Errorf("and later %v", told)
+	}
+	for _, limit := range []*int64{&high, nil} {
+		raised, first := old.relimit(limit)
+		after, second, _ := raised.settle(0, 1, &low)
+		if _, third := after.relimit(limit); first != nil || second != nil || third != nil {
+			t.Errorf("the raise tells %v, what had begun before it %v, and the change %v", first, second, third)
+		}
+	}
+}
+
 // TestThresholdsOfTheLargestLimit looks for overflow.
 func TestThresholdsOfTheLargestLimit(t *testing.T) {
 	t.Parallel()

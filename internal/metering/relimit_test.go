@@ -96,3 +96,70 @@ func TestALoweredLimitIsToldOnce(t *testing.T) {
 	want(t, "the state", b.state(t, ekyc.ModuleOCR), [2]int64{8, 0})
 	want(t, "deadlocks", b.deadlocks(t), 0)
 }
+
+// TestWhatAnOldWorkerToldIsNotToldAgain: one of before there were limits seen writes none.
+func TestWhatAnOldWorkerToldIsNotToldAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	e := plan(units{ekyc.ModuleOCR: 10})
+	b.use(t, 8, e, []int{80})
+	err := b.in(0, func(ctx context.Context, tx pgx.Tx, _ *metering.Service) error {
+		_, err := tx.Exec(ctx, `update quota_usage set limit_seen = null`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		b.relimited(t)
+		want(t, "told again", b.recheck(t, e), []int(nil))
+	}
+	b.use(t, 2, e, []int{100})
+}
+
+// use reserves and commits units of ocr.
+func (b *bench) use(t *testing.T, n int64, e metering.Entitlement, told []int) {
+	t.Helper()
+	id, err := b.reserve(0, metering.Reserve{Units: units{ekyc.ModuleOCR: n}, Entitlement: e})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.useReserved(t, id, n, told)
+}
+
+func (b *bench) useReserved(t *testing.T, id ekyc.ID, n int64, told []int) {
+	t.Helper()
+	crossings, err := b.commit(1, id, units{ekyc.ModuleOCR: n}, metering.Source{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, "told by the use", percents(crossings), told)
+}
+
+func (b *bench) relimited(t *testing.T) {
+	t.Helper()
+	if err := b.meters[0].Relimited(t.Context(), b.scope.Tenant); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// recheck gives the percentages that are told where e is what the plan permits now.
+func (b *bench) recheck(t *testing.T, e metering.Entitlement) (told []int) {
+	t.Helper()
+	permits := func(context.Context, ekyc.ID) (metering.Entitlement, error) { return e, nil }
+	err := b.meters[0].Recheck(t.Context(), permits, func(_ context.Context, _ pgx.Tx, _ ekyc.Scope, crossings []metering.Crossing) error {
+		told = percents(crossings)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return told
+}
+
+func percents(crossings []metering.Crossing) (list []int) {
+	for _, c := range crossings {
+		list = append(list, c.Percent)
+	}
+	return list
+}
