@@ -7,6 +7,7 @@ type counter struct {
 	Used, Reserved        int64
 	Crossed80, Crossed100 bool   // told; Recheck takes it back where the limit was raised beyond what is used
 	Seen                  *int64 // the limit that Recheck last held it against, see seenAs; nil: none yet
+	Relimited             bool   // Recheck is to look at it
 }
 
 // seenAs is a limit as a counter keeps it.
@@ -39,11 +40,16 @@ func (c counter) refund(held int64) counter {
 }
 
 // settle turns used of the held units into usage and gives the rest back. It returns the percentages that were reached for the
-// first time, or for the first time under a limit that has been raised since, and how many of the units lie beyond the limit.
+// first time, or for the first time under a limit that has been raised since, and how many of the units lie beyond the limit. Use under
+// another limit than the one seen may have reached that one unnoticed, which is left to Recheck.
 func (c counter) settle(held, used int64, limit *int64) (next counter, crossed []int, over int64) {
 	next = c.refund(held)
 	next.Used += used
-	if limit == nil || used == 0 {
+	if used == 0 {
+		return next, nil, 0
+	}
+	next.Relimited = c.Relimited || c.Seen == nil || *c.Seen != seenAs(limit)
+	if limit == nil {
 		return next, nil, 0
 	}
 	if c.reached(next, *limit, 80, c.Crossed80) {
@@ -59,7 +65,7 @@ func (c counter) settle(held, used int64, limit *int64) (next counter, crossed [
 // What it has not reached is to be told again. A second time changes nothing.
 func (c counter) relimit(limit *int64) (next counter, crossed []int) {
 	next = c
-	next.Seen = new(seenAs(limit))
+	next.Seen, next.Relimited = new(seenAs(limit)), false
 	reached := func(percent int64) bool { return limit != nil && c.Used > 0 && c.Used >= threshold(*limit, percent) }
 	next.Crossed80, next.Crossed100 = reached(80), reached(100)
 	if next.Crossed80 && !c.Crossed80 {

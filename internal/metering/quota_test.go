@@ -166,6 +166,30 @@ func TestWhatAnotherProgramToldIsNotToldAgain(t *testing.T) {
 	}
 }
 
+// TestUseUnderAnotherLimitIsLookedAt: and no other, so that a look each month and one for a change are all.
+func TestUseUnderAnotherLimitIsLookedAt(t *testing.T) {
+	t.Parallel()
+	low, high := int64(10), int64(20)
+	for i, c := range []struct {
+		seen  *int64
+		used  int64
+		limit *int64
+		want  bool
+	}{
+		{nil, 1, &low, true}, {nil, 1, nil, true}, {&low, 1, &low, false}, {&low, 1, &high, true}, {&high, 1, &low, true}, {&low, 1, nil, true},
+		{new(seenAs(nil)), 1, nil, false}, {new(seenAs(nil)), 1, &low, true}, {&low, 0, &high, false}, {nil, 0, &low, false},
+	} {
+		before := counter{Reserved: 1, Seen: c.seen}
+		next, _, _ := before.settle(1, c.used, c.limit)
+		if next.Relimited != c.want || before.refund(1).Relimited {
+			t.Errorf("case %d: %v, want %v", i, next.Relimited, c.want)
+		}
+		if next, _ = next.relimit(c.limit); next.Relimited {
+			t.Errorf("case %d: it is looked at for ever", i)
+		}
+	}
+}
+
 // TestThresholdsOfTheLargestLimit looks for overflow.
 func TestThresholdsOfTheLargestLimit(t *testing.T) {
 	t.Parallel()

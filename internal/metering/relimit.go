@@ -13,8 +13,9 @@ import (
 // recheckBatch bounds the scopes of one pass.
 const recheckBatch = 1000
 
-// markRelimited notes that limits may have changed, in the transaction that changes them. It waits for who is about to count, and who counts after it
-// sees the new limits. Its condition is over q.
+// markRelimited notes that limits may have changed, in the transaction that changes them. It waits for who is about to count. Who counts after it may
+// still do so under a plan of before, pinned in a reservation or remembered with a key: such use marks the counter itself, see [counter.settle]. The
+// condition is over q.
 const markRelimited = `
 	update quota_usage u set relimited = true from (
 		select tenant_id, environment, period, module from quota_usage q where period = ` + thisMonth + ` and %s
@@ -32,7 +33,8 @@ func (s *Service) Relimited(ctx context.Context, tenants ...ekyc.ID) error {
 }
 
 // Recheck holds what is used against limits that have changed since, and tells the thresholds that it has thereby reached: a limit that is lowered to what
-// is used leaves nothing to be committed that would. What permits gives is read while the counters are locked. Any number of processes may call it.
+// is used leaves nothing to be committed that would, and what was reserved before is committed under the limit of before. Months that are over are let be.
+// What permits gives is read while the counters are locked. Any number of processes may call it.
 func (s *Service) Recheck(ctx context.Context, permits func(context.Context, ekyc.ID) (Entitlement, error),
 	tell func(context.Context, pgx.Tx, ekyc.Scope, []Crossing) error) error {
 	rows, err := s.db.SystemPool().Query(ctx, `select distinct tenant_id as tenant, environment from quota_usage where relimited limit $1`, recheckBatch)
@@ -59,9 +61,13 @@ func (s *Service) Recheck(ctx context.Context, permits func(context.Context, eky
 	return errors.Join(faults...)
 }
 
+// forgetFormerMonths comes before the counters of this month, in the order of locks.
+const forgetFormerMonths = `update quota_usage set relimited = false where tenant_id = $1 and environment = $2 and period < ` + thisMonth + ` and relimited`
+
 func recheck(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, permits func(context.Context, ekyc.ID) (Entitlement, error)) (crossings []Crossing, err error) {
 	var m month
 	batch := &pgx.Batch{}
+	batch.Queue(forgetFormerMonths, scope.Tenant, scope.Environment)
 	batch.Queue(fmt.Sprintf(lockCounters, thisMonth, "$3"), scope.Tenant, scope.Environment, ekyc.Modules).Query(m.scanCounters)
 	batch.Queue(readLimits, scope.Tenant, scope.Environment).Query(m.scanLimits)
 	batch.Queue(`select ` + thisMonth + `, ` + fmt.Sprintf(monthEnd, thisMonth)).QueryRow(m.scanPeriod)
@@ -87,7 +93,6 @@ func recheck(ctx context.Context, tx pgx.Tx, scope ekyc.Scope, permits func(cont
 	}
 	batch = &pgx.Batch{}
 	m.queueWrite(batch, scope, after)
-	batch.Queue(`update quota_usage set relimited = false where tenant_id = $1 and environment = $2 and relimited`, scope.Tenant, scope.Environment)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("write the month's usage: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -115,6 +116,75 @@ func TestWhatAnOldWorkerToldIsNotToldAgain(t *testing.T) {
 		want(t, "told again", b.recheck(t, e), []int(nil))
 	}
 	b.use(t, 2, e, []int{100})
+}
+
+// TestALoweredLimitThatReservedUnitsUseUpIsTold: units reserved before the change, those of a request that still has the plan of before, and those
+// that had expired.
+func TestALoweredLimitThatReservedUnitsUseUpIsTold(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"before", "after", "expired"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			wide, narrow := plan(units{ekyc.ModuleOCR: 1000}), plan(units{ekyc.ModuleOCR: 100})
+			// A limit that was told before and raised is one of the past.
+			b.use(t, 45, plan(units{ekyc.ModuleOCR: 45}), []int{80, 100})
+			b.use(t, 45, wide, nil)
+			want(t, "told of the wide plan", b.recheck(t, wide), []int(nil))
+			r := metering.Reserve{Units: units{ekyc.ModuleOCR: 10}, Entitlement: wide}
+			if kind == "expired" {
+				r.Expires = time.Microsecond
+			}
+			reserve := func() ekyc.ID {
+				id, err := b.reserve(0, r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return id
+			}
+			var id ekyc.ID
+			if kind != "after" {
+				id = reserve()
+			}
+			if _, err := b.meters[0].Sweep(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			b.relimited(t)
+			want(t, "told of the change", b.recheck(t, narrow), []int{80})
+			want(t, "told once more", b.recheck(t, narrow), []int(nil))
+			if kind == "after" {
+				id = reserve()
+			}
+			b.useReserved(t, id, 10, nil)
+			_, err := b.reserve(0, metering.Reserve{Units: one(ekyc.ModuleOCR), Entitlement: narrow})
+			wantCode(t, "more", err, ekyc.ErrQuotaExceeded)
+			want(t, "told of what was reserved", b.recheck(t, narrow), []int{100})
+			want(t, "told in the end", b.recheck(t, narrow), []int(nil))
+		})
+	}
+}
+
+// TestAFormerMonthIsNotLookedAt: and does not bring its scope up for ever.
+func TestAFormerMonthIsNotLookedAt(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	e := plan(units{ekyc.ModuleOCR: 10})
+	b.use(t, 8, e, []int{80})
+	marked := 0
+	err := b.in(0, func(ctx context.Context, tx pgx.Tx, _ *metering.Service) error {
+		_, err := tx.Exec(ctx, `update quota_usage set period = '2020-01', relimited = true`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, "told", b.recheck(t, plan(units{ekyc.ModuleOCR: 8})), []int(nil))
+	err = b.in(0, func(ctx context.Context, tx pgx.Tx, _ *metering.Service) error {
+		return tx.QueryRow(ctx, `select count(*) from quota_usage where relimited`).Scan(&marked)
+	})
+	if err != nil || marked != 0 {
+		t.Errorf("%d are marked: %v", marked, err)
+	}
 }
 
 // use reserves and commits units of ocr.

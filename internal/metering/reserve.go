@@ -122,7 +122,7 @@ const (
 		select $1, $2, ` + thisMonth + `, module from unnest($3::text[]) as module order by module collate "C"
 		on conflict do nothing`
 	lockCounters = `
-		select module, used, reserved, crossed_80, crossed_100, limit_seen from quota_usage
+		select module, used, reserved, crossed_80, crossed_100, limit_seen, relimited from quota_usage
 		where tenant_id = $1 and environment = $2 and period = %s and module = any(%s)
 		order by module for update`
 	// Limits are read after the lock, so that one that was lowered while we waited is heeded.
@@ -150,7 +150,7 @@ func (m *month) scanCounters(rows pgx.Rows) error {
 	m.counters = map[ekyc.Module]counter{}
 	var module ekyc.Module
 	var c counter
-	_, err := pgx.ForEachRow(rows, []any{&module, &c.Used, &c.Reserved, &c.Crossed80, &c.Crossed100, &c.Seen}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&module, &c.Used, &c.Reserved, &c.Crossed80, &c.Crossed100, &c.Seen, &c.Relimited}, func() error {
 		m.counters[module] = c
 		return nil
 	})
@@ -169,21 +169,23 @@ func (m *month) scanLimits(rows pgx.Rows) error {
 func (m *month) scanPeriod(row pgx.Row) error { return row.Scan(&m.period, &m.resetsAt) }
 
 const writeCounters = `
-	update quota_usage q set used = n.used, reserved = n.reserved, crossed_80 = n.crossed_80, crossed_100 = n.crossed_100, limit_seen = n.limit_seen
-	from unnest($4::text[], $5::bigint[], $6::bigint[], $7::boolean[], $8::boolean[], $9::bigint[]) as n (module, used, reserved, crossed_80, crossed_100, limit_seen)
+	update quota_usage q set used = n.used, reserved = n.reserved, crossed_80 = n.crossed_80, crossed_100 = n.crossed_100, limit_seen = n.limit_seen,
+		relimited = n.relimited
+	from unnest($4::text[], $5::bigint[], $6::bigint[], $7::boolean[], $8::boolean[], $9::bigint[], $10::boolean[])
+		as n (module, used, reserved, crossed_80, crossed_100, limit_seen, relimited)
 	where q.tenant_id = $1 and q.environment = $2 and q.period = $3 and q.module = n.module`
 
 // queueWrite writes counters back; they are locked.
 func (m *month) queueWrite(batch *pgx.Batch, scope ekyc.Scope, after map[ekyc.Module]counter) {
 	var modules []ekyc.Module
 	var used, reserved []int64
-	var crossed80, crossed100 []bool
+	var crossed80, crossed100, relimited []bool
 	var seen []*int64
 	for module, c := range after {
 		modules = append(modules, module)
 		used, reserved = append(used, c.Used), append(reserved, c.Reserved)
 		crossed80, crossed100 = append(crossed80, c.Crossed80), append(crossed100, c.Crossed100)
-		seen = append(seen, c.Seen)
+		seen, relimited = append(seen, c.Seen), append(relimited, c.Relimited)
 	}
-	batch.Queue(writeCounters, scope.Tenant, scope.Environment, m.period, modules, used, reserved, crossed80, crossed100, seen)
+	batch.Queue(writeCounters, scope.Tenant, scope.Environment, m.period, modules, used, reserved, crossed80, crossed100, seen, relimited)
 }

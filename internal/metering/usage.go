@@ -16,7 +16,9 @@ func (s *Service) Quotas(ctx context.Context, scope ekyc.Scope, e Entitlement) (
 	err := s.db.InTenant(ctx, scope, func(ctx context.Context, tx pgx.Tx) error {
 		m = month{}
 		batch := &pgx.Batch{}
-		batch.Queue(`select module, used, reserved, crossed_80, crossed_100, limit_seen from quota_usage where tenant_id = $1 and environment = $2 and period = `+thisMonth,
+		batch.Queue(`
+			select module, used, reserved, crossed_80, crossed_100, limit_seen, relimited from quota_usage
+			where tenant_id = $1 and environment = $2 and period = `+thisMonth,
 			scope.Tenant, scope.Environment).Query(m.scanCounters)
 		batch.Queue(readLimits, scope.Tenant, scope.Environment).Query(m.scanLimits)
 		batch.Queue(`select ` + thisMonth + `, ` + fmt.Sprintf(monthEnd, thisMonth)).QueryRow(m.scanPeriod)

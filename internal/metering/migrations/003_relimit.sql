@@ -1,5 +1,5 @@
 -- +goose Up
--- Whether limits may have changed since thresholds were last held against them, and the limit that was held then; null: none yet, the largest bigint: unlimited.
+-- Whether limits may have changed since thresholds were last held against them, or something was used under another one, and the limit that was held then; null: none yet, the largest bigint: unlimited.
 alter table quota_usage add column relimited boolean not null default false, add column limit_seen bigint;
 create index quota_usage_relimited on quota_usage (tenant_id, environment) where relimited;
 
